@@ -1,0 +1,1 @@
+"""Every socket, file, database and subprocess of Chainward."""

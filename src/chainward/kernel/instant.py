@@ -1,0 +1,48 @@
+"""Instants: aware datetimes in UTC, the clock they come from, and their text (RFC 3339)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import ClassVar, Protocol
+
+from chainward.kernel.problem import Kind, Problem
+
+__all__ = ["Clock", "InvalidInstant", "parse_instant", "rfc3339"]
+
+
+class Clock(Protocol):
+    """Where time comes from. ``now`` never goes backwards by more than the operating system's own clock does."""
+
+    def now(self) -> datetime:
+        """Return the present instant, aware and in UTC."""
+        ...
+
+
+class InvalidInstant(Problem):
+    """The text is not an instant."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "instant-invalid"
+    hint = "Write an instant as 2026-11-23T09:30:00Z."
+
+
+def rfc3339(instant: datetime) -> str:
+    """Write an aware instant in UTC with microseconds and a ``Z``; this form sorts as text.
+
+    >>> rfc3339(datetime(2026, 11, 23, 9, 30, tzinfo=UTC))
+    '2026-11-23T09:30:00.000000Z'
+    """
+    if instant.tzinfo is None:
+        raise InvalidInstant("an instant without a zone has no meaning here")
+    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_instant(text: str) -> datetime:
+    """Read an RFC 3339 instant with a zone; raises :class:`InvalidInstant`."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise InvalidInstant(f"{text[:60]!r} is not an instant") from None
+    if instant.tzinfo is None:
+        raise InvalidInstant(f"{text[:60]!r} has no zone")
+    return instant.astimezone(UTC)

@@ -1,0 +1,129 @@
+r"""Facts, the writes that become durable with them, and what a commit gives back.
+
+A fact's **envelope** is canonical JSON (RFC 8785) with the members ``actor``, ``body``, ``correlation``,
+``occurred_at``, ``recorded_at``, ``schema``, ``subjects`` and ``tenant``. The log does not hold the envelope but a
+**commitment** to it: ``"chainward.fact/1\n"`` and the SHA-256 of a 32-byte salt and the envelope. So a body can be
+pruned when its retention ends, and what was pruned cannot be guessed from the log, while every proof stays valid.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import msgspec
+
+from chainward.formats.codec import canonical_json
+from chainward.kernel.instant import rfc3339
+from chainward.ledger.errors import FactTooLarge
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chainward.kernel.identity import Context
+
+__all__ = ["FACT_LIMIT", "Draft", "FactBody", "Receipt", "Recorded", "Unit", "Write", "commitment", "envelope_of"]
+
+FACT_LIMIT: Final = 16 * 1024
+_COMMITMENT_PREFIX: Final = b"chainward.fact/1\n"
+
+
+class FactBody(msgspec.Struct, frozen=True, kw_only=True):
+    """What happened, in the words of one room. Each room lists its types in ``facts.py`` as ``FACTS``.
+
+    Members are texts, integers, booleans, None, and lists or string-keyed mappings of those; never floats or secrets.
+    ``schema`` is ``room.what-happened/version``; ``feeds`` names the SLIs (M1 to M10) and detections (F1 to F7) that
+    are computed from the fact.
+    """
+
+    schema: ClassVar[str]
+    feeds: ClassVar[tuple[str, ...]] = ()
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return what the fact is about: digests of artifacts, or names such as ``signer:release``."""
+        return ()
+
+
+class Write:
+    """Marker for an authoritative row change that becomes durable together with facts.
+
+    Subclasses are frozen slotted dataclasses in the room that owns the rows. The store carries them out inside the
+    transaction and may refuse with a Problem; then nothing of that commit exists.
+    """
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A fact on its way into the ledger: everything but its index and the instant of recording."""
+
+    body: FactBody
+    context: Context
+    occurred_at: datetime | None
+    salt: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """What one commit makes durable together: facts, entries of other logs (origin, bytes), and writes."""
+
+    facts: tuple[Draft, ...] = ()
+    entries: tuple[tuple[str, bytes], ...] = ()
+    writes: tuple[Write, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where the facts and the entries of a commit stand in their logs, in the order given."""
+
+    facts: tuple[int, ...]
+    entries: tuple[int, ...]
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A fact read back. ``body`` is None once retention has pruned it; the commitment and the proofs remain."""
+
+    index: int
+    schema: str
+    recorded_at: datetime
+    envelope: bytes | None
+    salt: bytes | None
+    tenant: str = ""
+    actor: str = ""
+    correlation: str = ""
+    occurred_at: datetime | None = None
+    subjects: tuple[str, ...] = ()
+    body: dict[str, Any] | None = None
+
+
+def envelope_of(draft: Draft, recorded_at: datetime) -> bytes:
+    """Return the canonical envelope of a fact.
+
+    Raises:
+        FactTooLarge: above :data:`FACT_LIMIT` bytes.
+    """
+    context = draft.context
+    envelope = canonical_json(
+        {
+            "actor": str(context.actor),
+            "body": msgspec.to_builtins(draft.body),
+            "correlation": context.correlation,
+            "occurred_at": rfc3339(draft.occurred_at or recorded_at),
+            "recorded_at": rfc3339(recorded_at),
+            "schema": draft.body.schema,
+            "subjects": list(draft.body.subjects()),
+            "tenant": context.tenant,
+        }
+    )
+    if len(envelope) > FACT_LIMIT:
+        raise FactTooLarge(f"a {draft.body.schema} fact of {len(envelope)} bytes exceeds {FACT_LIMIT}")
+    return envelope
+
+
+def commitment(salt: bytes, envelope: bytes) -> bytes:
+    """Return the entry that stands in the facts log for an envelope."""
+    return _COMMITMENT_PREFIX + hashlib.sha256(salt + envelope).digest()
