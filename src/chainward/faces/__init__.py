@@ -1,0 +1,1 @@
+"""Translate, call one verb, translate back: HTTP, web and the command line."""
