@@ -1,0 +1,195 @@
+"""Folders of this machine: as the content of an image layer, and as the result of a build.
+
+Links are reported and never followed: every file is opened step by step below its root without following a link, so
+that swapping a folder for a link while an image is packed cannot pull in files from elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from chainward.delivery.errors import LayoutInvalid, SourceUnreadable
+from chainward.delivery.ports import NodeKind, TreeNode
+from chainward.formats.oci import (
+    MAX_MANIFEST,
+    OCI_INDEX,
+    OCI_MANIFEST,
+    Descriptor,
+    Manifest,
+    decode_manifest,
+    encode_manifest,
+)
+from chainward.kernel.digest import Algorithm, Digest, DigestMismatch
+from chainward.kernel.problem import Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+__all__ = ["FolderTree", "LayoutReader", "ResultWriter"]
+
+_CHUNK: Final = 1024 * 1024
+_LAYOUT: Final = b'{"imageLayoutVersion":"1.0.0"}'
+_REFERENCE: Final = "org.opencontainers.image.ref.name"  # image-spec 1.1.1, annotations.md
+_IMAGE: Final = "image"
+_NO_FOLLOW: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class FolderTree:
+    """The nodes below one folder; implements SourceTree."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def nodes(self) -> Iterator[TreeNode]:
+        """Yield the nodes below the root, parents first, in the order of their names."""
+        if not self._root.is_dir():
+            raise SourceUnreadable(f"{self._root} is not a folder")
+        pending = _listing(self._root, "")
+        while pending:
+            node = pending.pop()
+            yield node
+            if node.kind is NodeKind.DIRECTORY:
+                pending += _listing(self._root / node.path, f"{node.path}/")
+
+    def chunks(self, path: str) -> Iterator[bytes]:
+        """Yield the content of one file."""
+        try:
+            descriptor = _open_below(self._root, path)
+        except OSError as error:
+            raise SourceUnreadable(f"{path[:200]!r} cannot be read: {error.strerror}") from error
+        with os.fdopen(descriptor, "rb", buffering=0) as handle:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise SourceUnreadable(f"{path[:200]!r} is no longer a file")
+            while chunk := handle.read(_CHUNK):
+                yield chunk
+
+
+def _listing(folder: Path, prefix: str) -> list[TreeNode]:
+    """Return the nodes of one folder, last name first."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted((_node(entry, prefix) for entry in entries), key=lambda node: node.path, reverse=True)
+    except OSError as error:
+        raise SourceUnreadable(f"{str(folder)[:200]!r} cannot be listed: {error.strerror}") from error
+
+
+def _node(entry: os.DirEntry[str], prefix: str) -> TreeNode:
+    path = prefix + entry.name
+    status = entry.stat(follow_symlinks=False)
+    if stat.S_ISLNK(status.st_mode):
+        return TreeNode(path, NodeKind.SYMLINK, target=os.readlink(entry.path))  # noqa: PTH115 - Path would tidy the text up
+    if stat.S_ISDIR(status.st_mode):
+        return TreeNode(path, NodeKind.DIRECTORY)
+    if stat.S_ISREG(status.st_mode):
+        return TreeNode(path, NodeKind.FILE, status.st_size, executable=bool(status.st_mode & stat.S_IXUSR))
+    return TreeNode(path, NodeKind.OTHER)
+
+
+def _open_below(root: Path, path: str) -> int:
+    """Open a file step by step from ``root``, following no link on the way."""
+    *folders, name = path.split("/")
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for folder in folders:
+            inner = os.open(folder, _NO_FOLLOW | os.O_DIRECTORY, dir_fd=descriptor)
+            os.close(descriptor)
+            descriptor = inner
+        return os.open(name, _NO_FOLLOW | os.O_NONBLOCK, dir_fd=descriptor)
+    finally:
+        os.close(descriptor)
+
+
+class ResultWriter:
+    """The folder that a build leaves behind: ``image/`` (an OCI image layout) and documents beside it.
+
+    Everything is written into a folder beside it; ``complete`` puts it in place as a whole and ``abandon`` removes it.
+    Implements ResultFolder.
+    """
+
+    def __init__(self, target: Path) -> None:
+        self._target = target
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self._staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+        self._blobs = self._staging / _IMAGE / "blobs" / Algorithm.SHA256.value
+
+    def put(self, chunks: Iterable[bytes]) -> tuple[Digest, int]:
+        """Keep a blob of the image."""
+        self._blobs.mkdir(parents=True, exist_ok=True)
+        hasher, size = hashlib.sha256(), 0
+        descriptor, name = tempfile.mkstemp(dir=self._staging)
+        try:
+            with os.fdopen(descriptor, "wb") as handle:
+                for chunk in chunks:
+                    hasher.update(chunk)
+                    size += len(chunk)
+                    handle.write(chunk)
+            Path(name).chmod(0o644)
+            Path(name).replace(self._blobs / hasher.hexdigest())
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+        return Digest(Algorithm.SHA256, hasher.hexdigest()), size
+
+    def index(self, manifest: Descriptor, name: str) -> None:
+        """Write the entry document of the image layout, which names the manifest ``name``."""
+        entry = replace(manifest, annotations={_REFERENCE: name})
+        self.write(f"{_IMAGE}/oci-layout", _LAYOUT)
+        self.write(f"{_IMAGE}/index.json", encode_manifest(Manifest(media_type=OCI_INDEX, manifests=(entry,))))
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one document."""
+        (self._staging / name).write_bytes(content)
+
+    def complete(self) -> None:
+        """Put the folder in place; what stood there before is removed."""
+        self._staging.chmod(0o755)
+        if not self._target.exists():
+            self._staging.rename(self._target)
+            return
+        former = Path(tempfile.mkdtemp(prefix=f".{self._target.name}.", dir=self._target.parent))
+        self._target.rename(former / "former")
+        self._staging.rename(self._target)
+        shutil.rmtree(former)
+
+    def abandon(self) -> None:
+        """Remove everything that was written."""
+        shutil.rmtree(self._staging, ignore_errors=True)
+
+
+class LayoutReader:
+    """An OCI image layout with one image in it; implements ImageLayout. Every blob is hashed while it is read."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def manifest(self) -> tuple[Descriptor, bytes]:
+        """Return descriptor and bytes of the one manifest; raises LayoutInvalid or DigestMismatch."""
+        try:
+            with (self._root / "index.json").open("rb") as handle:
+                (descriptor,) = decode_manifest(handle.read(MAX_MANIFEST + 1), OCI_INDEX).manifests
+        except (OSError, ValueError, Problem) as error:
+            raise LayoutInvalid(f"{self._root} is not an image layout with one image: {error}") from error
+        if descriptor.media_type != OCI_MANIFEST or descriptor.size > MAX_MANIFEST:
+            raise LayoutInvalid(f"{self._root} does not name an OCI image manifest of at most {MAX_MANIFEST} bytes")
+        return descriptor, b"".join(self.chunks(descriptor.digest))
+
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """Yield a blob; raises DigestMismatch at its end if the bytes are not those that the digest names."""
+        path = self._root / "blobs" / digest.algorithm.value / digest.hex
+        hasher = digest.algorithm.hasher()
+        try:
+            with path.open("rb", buffering=0) as handle:
+                while chunk := handle.read(_CHUNK):
+                    hasher.update(chunk)
+                    yield chunk
+        except OSError as error:
+            raise LayoutInvalid(f"the layout lacks the blob {digest}") from error
+        if hasher.hexdigest() != digest.hex:
+            raise DigestMismatch(f"the blob {digest} of the layout was changed")
