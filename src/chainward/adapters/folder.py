@@ -147,6 +147,11 @@ class ResultWriter:
         """Write one document."""
         (self._staging / name).write_bytes(content)
 
+    def append(self, name: str, content: bytes) -> None:
+        """Add to one document."""
+        with (self._staging / name).open("ab") as handle:
+            handle.write(content)
+
     def complete(self) -> None:
         """Put the folder in place; what stood there before is removed."""
         self._staging.chmod(0o755)
