@@ -48,6 +48,10 @@ class NoteSigner:
         signature = NoteSignature(self.origin, self.key_id[:_SHORT_ID], self.signer.sign(text.encode()))
         return format_note(Note(text, (signature,)))
 
+    def open(self, note: bytes) -> Checkpoint:
+        """Return the checkpoint in a note that this key signed; see :func:`open_checkpoint`."""
+        return open_checkpoint(note, self.origin, self.signer.public_key)
+
 
 def open_checkpoint(note: bytes, origin: str, key: PublicKey) -> Checkpoint:
     """Return the checkpoint of ``origin`` in a note that ``key`` signed; other signatures are ignored.

@@ -7,30 +7,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from chainward.ledger.errors import FactUnknown
-from chainward.ledger.model import Draft, Unit
+from chainward.ledger import read
+from chainward.ledger.model import SALT_SIZE, Draft, Unit
+from chainward.ledger.prove import Prover
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from chainward.formats.tile import EntriesPath, TilePath
     from chainward.kernel.entropy import Entropy
     from chainward.kernel.identity import Context
-    from chainward.ledger.model import FactBody, Receipt, Recorded, Write
+    from chainward.ledger.model import FactBody, LogHead, Receipt, Recorded, Write
     from chainward.ledger.ports import LedgerStore, LogView
+    from chainward.ledger.read import Consistency, Inclusion
 
 __all__ = ["Ledger"]
 
-_SALT_SIZE = 32
-
 
 class Ledger:
-    """Facts, writes and logs over one store. Thread-safe."""
+    """Facts, writes and logs over one store. Thread-safe.
+
+    The reading methods open a snapshot each; who reads several things that must agree opens one :meth:`view` and uses
+    the functions of :mod:`chainward.ledger.read`.
+    """
 
     def __init__(self, store: LedgerStore, entropy: Entropy) -> None:
         self._store = store
         self._entropy = entropy
+        self.prover = Prover()
 
     def commit(
         self,
@@ -49,18 +56,63 @@ class Ledger:
         Raises:
             FactTooLarge: when a fact exceeds 16 KiB.
             CommitUncertain: when the store failed in the middle of making it durable.
+            LedgerClosed: when the platform is shutting down.
         """
-        drafts = tuple(Draft(body, context, occurred_at, self._entropy.bytes(_SALT_SIZE)) for body in facts)
+        drafts = tuple(Draft(body, context, occurred_at, self._entropy.bytes(SALT_SIZE)) for body in facts)
         return self._store.append(Unit(drafts, tuple(entries), tuple(writes)))
+
+    def append_entries(self, origin: str, entries: Sequence[bytes]) -> Receipt:
+        """Append entries to a log other than the facts log; durable when this returns."""
+        return self._store.append(Unit(entries=tuple((origin, entry) for entry in entries)))
 
     def view(self) -> AbstractContextManager[LogView]:
         """Open a consistent snapshot of facts and logs."""
         return self._store.view()
 
+    def notify(self, wake: threading.Event) -> None:
+        """Set ``wake`` after every commit of this process."""
+        self._store.notify(wake)
+
+    def close(self) -> None:
+        """Finish what was handed in, then take nothing more; reading goes on."""
+        self._store.close()
+
     def fact(self, index: int) -> Recorded:
         """Return one fact; raises FactUnknown."""
         with self._store.view() as view:
-            found = view.facts(index - 1, 1)
-        if not found or found[0].index != index:
-            raise FactUnknown(f"there is no fact {index}")
-        return found[0]
+            return read.fact(view, index)
+
+    def facts(self, after: int = -1, limit: int = 100, schemas: frozenset[str] | None = None) -> Sequence[Recorded]:
+        """Return facts with an index above ``after``, in order."""
+        with self._store.view() as view:
+            return view.facts(after, limit, schemas)
+
+    def logs(self) -> Sequence[LogHead]:
+        """Return the newest head of every log."""
+        with self._store.view() as view:
+            return view.heads()
+
+    def checkpoint(self, origin: str) -> bytes:
+        """Return the newest signed checkpoint of a log; raises LogUnknown."""
+        with self._store.view() as view:
+            return view.head(origin).checkpoint
+
+    def inclusion(self, origin: str, index: int, size: int | None = None) -> Inclusion:
+        """Return the proof that leaf ``index`` is in the tree of ``size`` leaves (the newest, if not given)."""
+        with self._store.view() as view:
+            return read.inclusion(view, self.prover, origin, index, size)
+
+    def consistency(self, origin: str, size1: int, size2: int | None = None) -> Consistency:
+        """Return the proof that the tree of ``size1`` leaves is a prefix of that of ``size2`` leaves."""
+        with self._store.view() as view:
+            return read.consistency(view, self.prover, origin, size1, size2)
+
+    def tile(self, origin: str, path: TilePath) -> bytes:
+        """Return a tile as C2SP tlog-tiles serves it; raises OutOfRange."""
+        with self._store.view() as view:
+            return read.tile(view, origin, path)
+
+    def entries(self, origin: str, path: EntriesPath) -> bytes:
+        """Return an entry bundle as C2SP tlog-tiles serves it; raises OutOfRange."""
+        with self._store.view() as view:
+            return read.entries(view, origin, path)

@@ -6,7 +6,21 @@ from typing import ClassVar
 
 from chainward.kernel.problem import Kind, Problem
 
-__all__ = ["CommitUncertain", "FactTooLarge", "FactUnknown", "LedgerClosed", "LogTampered", "LogUnknown", "OutOfRange"]
+__all__ = [
+    "CommitUncertain",
+    "EntryTooLarge",
+    "FactTooLarge",
+    "FactUnknown",
+    "FollowerBehind",
+    "FollowerUnknown",
+    "LedgerClosed",
+    "LogKeyChanged",
+    "LogReserved",
+    "LogTampered",
+    "LogUnknown",
+    "OutOfRange",
+    "WriteFailed",
+]
 
 
 class CommitUncertain(Problem):
@@ -63,3 +77,50 @@ class LogTampered(Problem):
     kind: ClassVar[Kind] = Kind.UNTRUSTED
     code: ClassVar[str] = "log-tampered"
     hint = "Stop writing, keep the database file as evidence, and restore from a backup whose checkpoint is consistent."
+
+
+class WriteFailed(Problem):
+    """A write could not be carried out because of a defect; nothing of its commit exists."""
+
+    kind: ClassVar[Kind] = Kind.INTERNAL
+    code: ClassVar[str] = "ledger-write-failed"
+
+
+class LogReserved(Problem):
+    """The facts log takes facts, no other entries."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "log-reserved"
+    hint = "Append to another log, or commit a fact."
+
+
+class EntryTooLarge(Problem):
+    """An entry of a log is larger than an entry bundle can hold (C2SP tlog-tiles: 65,535 bytes)."""
+
+    kind: ClassVar[Kind] = Kind.TOO_LARGE
+    code: ClassVar[str] = "log-entry-too-large"
+    hint = "Log a digest of the content in place of the content."
+
+
+class LogKeyChanged(Problem):
+    """The stored checkpoint of a log was not signed by the key that the platform has for it now."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "log-key-changed"
+    hint = "Start with the key with which this log was opened; a new key begins a new log under a new origin."
+
+
+class FollowerBehind(Problem):
+    """A projection did not reach a fact in time; the fact itself is durable."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "follower-behind"
+    hint = "Ask again in a moment; if it lasts, look at the followers' lag."
+
+
+class FollowerUnknown(Problem):
+    """There is no follower with that name."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "follower-unknown"
+    hint = "Name one of the followers that the platform lists, or all."

@@ -14,19 +14,37 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 
-from chainward.formats.codec import canonical_json
-from chainward.kernel.instant import rfc3339
-from chainward.ledger.errors import FactTooLarge
+from chainward.formats.codec import canonical_json, decode_json
+from chainward.kernel.instant import parse_instant, rfc3339
+from chainward.kernel.problem import Problem
+from chainward.ledger.errors import FactTooLarge, LogTampered
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from chainward.kernel.identity import Context
 
-__all__ = ["FACT_LIMIT", "Draft", "FactBody", "Receipt", "Recorded", "Unit", "Write", "commitment", "envelope_of"]
+__all__ = [
+    "COMMITMENT_FORMAT",
+    "FACT_LIMIT",
+    "SALT_SIZE",
+    "Draft",
+    "FactBody",
+    "LogHead",
+    "Receipt",
+    "Recorded",
+    "StoredFact",
+    "Unit",
+    "Write",
+    "commitment",
+    "envelope_of",
+    "recorded",
+]
 
 FACT_LIMIT: Final = 16 * 1024
-_COMMITMENT_PREFIX: Final = b"chainward.fact/1\n"
+SALT_SIZE: Final = 32
+COMMITMENT_FORMAT: Final = "chainward.fact/1"
+_COMMITMENT_PREFIX: Final = COMMITMENT_FORMAT.encode() + b"\n"
 
 
 class FactBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +102,33 @@ class Receipt:
 
 
 @dataclass(frozen=True, slots=True)
+class LogHead:
+    """The newest durable state of one log.
+
+    ``content`` says what its leaves are: ``facts`` (commitments to facts) or ``entries`` (bytes that callers gave).
+    ``checkpoint`` is the signed note over origin, size and root.
+    """
+
+    origin: str
+    content: str
+    size: int
+    root: bytes
+    checkpoint: bytes
+    moved_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFact:
+    """A fact as the store holds it; envelope and salt are None once retention has pruned them."""
+
+    index: int
+    schema: str
+    recorded_at: datetime
+    envelope: bytes | None
+    salt: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
 class Recorded:
     """A fact read back. ``body`` is None once retention has pruned it; the commitment and the proofs remain."""
 
@@ -98,6 +143,32 @@ class Recorded:
     occurred_at: datetime | None = None
     subjects: tuple[str, ...] = ()
     body: dict[str, Any] | None = None
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    actor: str
+    body: dict[str, Any]
+    correlation: str
+    occurred_at: str
+    subjects: tuple[str, ...]
+    tenant: str
+
+
+def recorded(stored: StoredFact) -> Recorded:
+    """Read a stored fact.
+
+    Raises:
+        LogTampered: the envelope is not one that a ledger writes.
+    """
+    known = (stored.index, stored.schema, stored.recorded_at, stored.envelope, stored.salt)
+    if stored.envelope is None:
+        return Recorded(*known)
+    try:
+        parts = decode_json(stored.envelope, _Envelope, limit=FACT_LIMIT, what=f"fact {stored.index}", depth=None)
+        occurred_at = parse_instant(parts.occurred_at)
+    except Problem as problem:
+        raise LogTampered(f"fact {stored.index}: its envelope cannot be read") from problem
+    return Recorded(*known, parts.tenant, parts.actor, parts.correlation, occurred_at, parts.subjects, parts.body)
 
 
 def envelope_of(draft: Draft, recorded_at: datetime) -> bytes:

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from contextlib import AbstractContextManager
+    from threading import Event
 
-    from chainward.ledger.model import Receipt, Recorded, Unit
+    from chainward.formats.checkpoint import Checkpoint
+    from chainward.ledger.model import LogHead, Receipt, Recorded, Unit
 
-__all__ = ["CheckpointSigner", "LedgerStore", "LogHead", "LogView"]
+__all__ = ["CheckpointSigner", "LedgerStore", "LogView"]
 
 
 class CheckpointSigner(Protocol):
@@ -25,33 +27,17 @@ class CheckpointSigner(Protocol):
         """Return the signed note for a tree of ``size`` leaves with hash ``root``."""
         ...
 
-
-class LogHead(Protocol):
-    """The newest durable state of one log."""
-
-    @property
-    def origin(self) -> str:
-        """Which log."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Number of leaves."""
-        ...
-
-    @property
-    def root(self) -> bytes:
-        """Tree hash, 32 bytes."""
-        ...
-
-    @property
-    def checkpoint(self) -> bytes:
-        """The signed note over origin, size and root."""
+    def open(self, note: bytes) -> Checkpoint:
+        """Return the checkpoint in a note that this signer's key signed; raises a Problem for any other note."""
         ...
 
 
 class LogView(Protocol):
     """A consistent snapshot of the logs, valid inside its context manager."""
+
+    def heads(self) -> Sequence[LogHead]:
+        """Return the newest durable heads of all logs, ordered by origin."""
+        ...
 
     def head(self, origin: str) -> LogHead:
         """Return the newest durable head; raises LogUnknown."""
@@ -65,10 +51,12 @@ class LogView(Protocol):
         """Return the entries of a log in order; shorter if the log is."""
         ...
 
-    def facts(
-        self, after: int, limit: int, schemas: frozenset[str] | None = None, subject: str | None = None
-    ) -> Sequence[Recorded]:
-        """Return facts with an index above ``after``, in order."""
+    def facts(self, after: int, limit: int, schemas: frozenset[str] | None = None) -> Sequence[Recorded]:
+        """Return facts with an index above ``after``, in order; raises LogTampered for one that cannot be read."""
+        ...
+
+    def facts_at(self, indexes: Sequence[int]) -> Sequence[Recorded]:
+        """Return the facts with these indexes that exist, in order."""
         ...
 
     def position_of(self, origin: str, entry: bytes) -> int | None:
@@ -90,4 +78,12 @@ class LedgerStore(Protocol):
 
     def view(self) -> AbstractContextManager[LogView]:
         """Open a consistent snapshot for reading."""
+        ...
+
+    def notify(self, wake: Event) -> None:
+        """Set ``wake`` after every commit of this process; commits of other replicas are not announced."""
+        ...
+
+    def close(self) -> None:
+        """Finish what was handed in, then take nothing more."""
         ...

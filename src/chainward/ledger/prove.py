@@ -73,6 +73,10 @@ class Prover:
         path.reverse()
         return path
 
+    def leaf(self, view: LogView, origin: str, index: int) -> bytes:
+        """Return the hash of one leaf that the log has."""
+        return self._node(view, origin, 0, index)
+
     def root(self, view: LogView, origin: str, size: int) -> bytes:
         """Return the tree hash that the log had at ``size``."""
         if not 0 <= size <= view.head(origin).size:

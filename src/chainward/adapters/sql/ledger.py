@@ -1,57 +1,66 @@
-"""Tables and statements of the ledger: facts, leaves, tiles and heads of the logs.
+"""Tables of the ledger and reading them: facts, leaves, tiles and heads of the logs.
 
 A leaf row holds the entry and its hash; complete tiles of level 0 and all tiles above are stored once more as one blob
 each, because readers and proofs want 256 hashes at a time. The incomplete tile of level 0 is read from the leaf rows.
+``log_position`` finds an entry by its hash, for logs whose callers ask (the facts log is random access by index only).
 """
 
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-import orjson
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, bindparam, select, update
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chainward.adapters.sql.metadata import METADATA, Instant
-from chainward.kernel.instant import parse_instant
-from chainward.ledger.errors import CommitUncertain, LogTampered, LogUnknown
-from chainward.ledger.frontier import TILE_HEIGHT, TILE_WIDTH, Frontier
-from chainward.ledger.model import Recorded
+from chainward.adapters.sql.metadata import INDEX, METADATA, Instant
+from chainward.ledger.errors import LogUnknown
+from chainward.ledger.frontier import TILE_WIDTH
+from chainward.ledger.model import LogHead, StoredFact, recorded
+from chainward.ledger.proofs import leaf_hash
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator, Sequence
-    from datetime import datetime
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import Connection
 
     from chainward.adapters.sql.database import Database
     from chainward.adapters.sql.writer import Writer
-    from chainward.ledger.frontier import Tile
-    from chainward.ledger.model import Receipt, Unit
+    from chainward.ledger.model import Receipt, Recorded, Unit
 
-__all__ = ["FACT", "LOG_HEAD", "LOG_LEAF", "LOG_TILE", "SqlLedgerStore", "SqlLogView", "create_log"]
+__all__ = ["FACT", "LOG_HEAD", "LOG_LEAF", "LOG_POSITION", "LOG_TILE", "SqlLedgerStore", "SqlLogView", "upsert"]
 
-_HASH = 32
+_HASH: Final = 32
 
-LOG_HEAD = Table(
+LOG_HEAD: Final = Table(
     "log_head",
     METADATA,
     Column("origin", String, primary_key=True),
+    Column("content", String, nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("root", LargeBinary, nullable=False),
     Column("checkpoint", LargeBinary, nullable=False),
     Column("moved_at", Instant, nullable=False),
 )
-LOG_LEAF = Table(
+LOG_LEAF: Final = Table(
     "log_leaf",
     METADATA,
     Column("origin", String, primary_key=True),
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
-    Column("hash", LargeBinary, nullable=False, index=True),
+    Column("hash", LargeBinary, nullable=False),
     Column("entry", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
-LOG_TILE = Table(
+LOG_POSITION: Final = Table(
+    "log_position",
+    METADATA,
+    Column("origin", String, primary_key=True),
+    Column("hash", LargeBinary, primary_key=True),
+    Column("idx", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+LOG_TILE: Final = Table(
     "log_tile",
     METADATA,
     Column("origin", String, primary_key=True),
@@ -59,106 +68,52 @@ LOG_TILE = Table(
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False),
 )
-FACT = Table(
+FACT: Final = Table(
     "fact",
     METADATA,
-    Column("idx", BigInteger, primary_key=True, autoincrement=False),
+    Column("idx", INDEX, primary_key=True, autoincrement=False),
     Column("schema", String, nullable=False),
     Column("recorded_at", Instant, nullable=False),
     Column("envelope", LargeBinary),
     Column("salt", LargeBinary),
 )
 
-_MOVE_HEAD = (
-    update(LOG_HEAD)
-    .where(LOG_HEAD.c.origin == bindparam("b_origin"), LOG_HEAD.c.size == bindparam("b_size"))
-    .values(
-        size=bindparam("b_new_size"),
-        root=bindparam("b_root"),
-        checkpoint=bindparam("b_checkpoint"),
-        moved_at=bindparam("b_now"),
-    )
-)
-_SELECT_TILE = select(LOG_TILE.c.hashes).where(
+_HEADS: Final = select(
+    LOG_HEAD.c.origin, LOG_HEAD.c.content, LOG_HEAD.c.size, LOG_HEAD.c.root, LOG_HEAD.c.checkpoint, LOG_HEAD.c.moved_at
+).order_by(LOG_HEAD.c.origin)
+_HEAD: Final = _HEADS.where(LOG_HEAD.c.origin == bindparam("b_origin"))
+_TILE: Final = select(LOG_TILE.c.hashes).where(
     LOG_TILE.c.origin == bindparam("b_origin"),
     LOG_TILE.c.level == bindparam("b_level"),
     LOG_TILE.c.idx == bindparam("b_index"),
 )
+_LEAF_RANGE: Final = (
+    LOG_LEAF.c.origin == bindparam("b_origin"),
+    LOG_LEAF.c.idx >= bindparam("b_start"),
+    LOG_LEAF.c.idx < bindparam("b_stop"),
+)
+_HASHES: Final = select(LOG_LEAF.c.hash).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
+_ENTRIES: Final = select(LOG_LEAF.c.entry).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
+_POSITION: Final = select(LOG_POSITION.c.idx).where(
+    LOG_POSITION.c.origin == bindparam("b_origin"), LOG_POSITION.c.hash == bindparam("b_hash")
+)
+_FACTS: Final = (
+    select(FACT.c.idx, FACT.c.schema, FACT.c.recorded_at, FACT.c.envelope, FACT.c.salt)
+    .where(FACT.c.idx > bindparam("b_after"))
+    .order_by(FACT.c.idx)
+    .limit(bindparam("b_limit"))
+)
+_FACTS_OF: Final = _FACTS.where(FACT.c.schema.in_(bindparam("b_schemas", expanding=True)))
+_FACTS_AT: Final = (
+    select(FACT.c.idx, FACT.c.schema, FACT.c.recorded_at, FACT.c.envelope, FACT.c.salt)
+    .where(FACT.c.idx.in_(bindparam("b_indexes", expanding=True)))
+    .order_by(FACT.c.idx)
+)
 
 
-def lock_heads(connection: Connection) -> list[tuple[str, int]]:
-    """Return origin and size of every log, locked against other replicas until the transaction ends."""
-    query = select(LOG_HEAD.c.origin, LOG_HEAD.c.size).order_by(LOG_HEAD.c.origin).with_for_update()
-    return [(row.origin, row.size) for row in connection.execute(query)]
-
-
-def load_frontier(connection: Connection, origin: str, size: int) -> Frontier:
-    """Read the right edge of a log of ``size`` leaves."""
-    view = SqlLogView(connection)
-    edges: list[list[bytes]] = []
-    level = 0
-    while size >> (TILE_HEIGHT * level):
-        width = size >> (TILE_HEIGHT * level)
-        edges.append(view.hashes(origin, level, width - width % TILE_WIDTH, width))
-        if len(edges[-1]) != width % TILE_WIDTH:
-            raise LogTampered(f"log {origin} lacks hashes at level {level} that its head of size {size} covers")
-        level += 1
-    return Frontier.load(size, edges)
-
-
-def insert_facts(connection: Connection, facts: Sequence[dict[str, object]]) -> None:
-    """Insert the rows of a batch of facts."""
-    if facts:
-        connection.execute(FACT.insert(), list(facts))
-
-
-def insert_leaves(
-    connection: Connection, origin: str, start: int, entries: Sequence[bytes], hashes: Sequence[bytes]
-) -> None:
-    """Insert the leaves of a log from index ``start``."""
-    rows = [
-        {"origin": origin, "idx": start + offset, "hash": value, "entry": entry}
-        for offset, (value, entry) in enumerate(zip(hashes, entries, strict=True))
-    ]
-    connection.execute(LOG_LEAF.insert(), rows)
-
-
-def store_tiles(connection: Connection, origin: str, tiles: Sequence[Tile]) -> None:
-    """Insert or extend tiles."""
-    if not tiles:
-        return
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    statement = dialect.insert(LOG_TILE)
-    statement = statement.on_conflict_do_update(
-        index_elements=["origin", "level", "idx"], set_={"hashes": statement.excluded.hashes}
-    )
-    rows = [{"origin": origin, "level": tile.level, "idx": tile.index, "hashes": tile.hashes} for tile in tiles]
-    connection.execute(statement, rows)
-
-
-def move_head(
-    connection: Connection, origin: str, old_size: int, size: int, root: bytes, checkpoint: bytes, now: datetime
-) -> None:
-    """Compare-and-swap the head of a log; a head that moved meanwhile means two sequencers and stops the batch."""
-    values = {
-        "b_origin": origin,
-        "b_size": old_size,
-        "b_new_size": size,
-        "b_root": root,
-        "b_checkpoint": checkpoint,
-        "b_now": now,
-    }
-    if connection.execute(_MOVE_HEAD, values).rowcount != 1:
-        raise CommitUncertain(f"another writer moved the head of log {origin}")
-
-
-def create_log(connection: Connection, origin: str, checkpoint: bytes, root: bytes, now: datetime) -> bool:
-    """Create an empty log unless it exists; returns whether it was created."""
-    exists = connection.execute(select(LOG_HEAD.c.origin).where(LOG_HEAD.c.origin == origin)).first()
-    if exists is None:
-        row = {"origin": origin, "size": 0, "root": root, "checkpoint": checkpoint, "moved_at": now}
-        connection.execute(LOG_HEAD.insert(), row)
-    return exists is None
+def upsert(dialect_name: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an insert into ``table`` that can say what to do on a conflict."""
+    return postgresql.insert(table) if dialect_name == "postgresql" else sqlite.insert(table)
 
 
 class SqlLogView:
@@ -167,85 +122,57 @@ class SqlLogView:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def heads(self) -> Sequence[Row[Any]]:
+    def heads(self) -> list[LogHead]:
         """Return the heads of all logs, ordered by origin."""
-        return self._connection.execute(select(LOG_HEAD).order_by(LOG_HEAD.c.origin)).all()
+        return [LogHead(*row) for row in self._connection.execute(_HEADS)]
 
-    def head(self, origin: str) -> Row[Any]:
+    def head(self, origin: str) -> LogHead:
         """Return the head of one log."""
-        row = self._connection.execute(select(LOG_HEAD).where(LOG_HEAD.c.origin == origin)).first()
+        row = self._connection.execute(_HEAD, {"b_origin": origin}).first()
         if row is None:
             raise LogUnknown(f"there is no log {origin}")
-        return row
+        return LogHead(*row)
 
     def hashes(self, origin: str, level: int, start: int, stop: int) -> list[bytes]:
         """Return hashes of a tile level; ``start`` to ``stop`` must lie within one tile."""
         index, offset = divmod(start, TILE_WIDTH)
         keys = {"b_origin": origin, "b_level": level, "b_index": index}
-        blob = self._connection.execute(_SELECT_TILE, keys).scalar()
+        blob = self._connection.execute(_TILE, keys).scalar()
         if blob is not None:
-            return [
-                blob[at : at + _HASH]
-                for at in range(offset * _HASH, min(stop - index * TILE_WIDTH, len(blob) // _HASH) * _HASH, _HASH)
-            ]
+            end = min(stop - index * TILE_WIDTH, len(blob) // _HASH)
+            return [blob[at : at + _HASH] for at in range(offset * _HASH, end * _HASH, _HASH)]
         if level:
             return []
-        query = (
-            select(LOG_LEAF.c.hash)
-            .where(LOG_LEAF.c.origin == origin, LOG_LEAF.c.idx >= start, LOG_LEAF.c.idx < stop)
-            .order_by(LOG_LEAF.c.idx)
-        )
-        return list(self._connection.execute(query).scalars())
+        return list(self._connection.execute(_HASHES, _leaves(origin, start, stop)).scalars())
 
     def entries(self, origin: str, start: int, stop: int) -> list[bytes]:
         """Return entries in order."""
-        query = (
-            select(LOG_LEAF.c.entry)
-            .where(LOG_LEAF.c.origin == origin, LOG_LEAF.c.idx >= start, LOG_LEAF.c.idx < stop)
-            .order_by(LOG_LEAF.c.idx)
-        )
-        return list(self._connection.execute(query).scalars())
+        return list(self._connection.execute(_ENTRIES, _leaves(origin, start, stop)).scalars())
 
     def position_of(self, origin: str, entry: bytes) -> int | None:
         """Return the lowest index at which exactly this entry stands."""
-        from chainward.ledger.proofs import leaf_hash
+        keys = {"b_origin": origin, "b_hash": leaf_hash(entry)}
+        position: int | None = self._connection.execute(_POSITION, keys).scalar()
+        return position
 
-        query = (
-            select(LOG_LEAF.c.idx)
-            .where(LOG_LEAF.c.hash == leaf_hash(entry), LOG_LEAF.c.origin == origin)
-            .order_by(LOG_LEAF.c.idx)
-            .limit(1)
-        )
-        return self._connection.execute(query).scalar()
+    def facts(self, after: int, limit: int, schemas: frozenset[str] | None = None) -> list[Recorded]:
+        """Return facts with an index above ``after``."""
+        keys: dict[str, Any] = {"b_after": after, "b_limit": limit}
+        if schemas is None:
+            return [recorded(StoredFact(*row)) for row in self._connection.execute(_FACTS, keys)]
+        return [
+            recorded(StoredFact(*row))
+            for row in self._connection.execute(_FACTS_OF, keys | {"b_schemas": sorted(schemas)})
+        ]
 
-    def facts(
-        self, after: int, limit: int, schemas: frozenset[str] | None = None, subject: str | None = None
-    ) -> list[Recorded]:
-        """Return facts above ``after``; ``subject`` filters what was read, so a page may be short of ``limit``."""
-        query = select(FACT).where(FACT.c.idx > after).order_by(FACT.c.idx).limit(limit)
-        if schemas is not None:
-            query = query.where(FACT.c.schema.in_(sorted(schemas)))
-        found = [_recorded(row) for row in self._connection.execute(query)]
-        return found if subject is None else [fact for fact in found if subject in fact.subjects]
+    def facts_at(self, indexes: Sequence[int]) -> list[Recorded]:
+        """Return the facts with these indexes, in order."""
+        rows = self._connection.execute(_FACTS_AT, {"b_indexes": list(indexes)}) if indexes else ()
+        return [recorded(StoredFact(*row)) for row in rows]
 
 
-def _recorded(row: Row[Any]) -> Recorded:
-    if row.envelope is None:
-        return Recorded(row.idx, row.schema, row.recorded_at, None, None)
-    members = orjson.loads(row.envelope)
-    return Recorded(
-        index=row.idx,
-        schema=row.schema,
-        recorded_at=row.recorded_at,
-        envelope=row.envelope,
-        salt=row.salt,
-        tenant=members["tenant"],
-        actor=members["actor"],
-        correlation=members["correlation"],
-        occurred_at=parse_instant(members["occurred_at"]),
-        subjects=tuple(members["subjects"]),
-        body=members["body"],
-    )
+def _leaves(origin: str, start: int, stop: int) -> dict[str, object]:
+    return {"b_origin": origin, "b_start": start, "b_stop": stop}
 
 
 class SqlLedgerStore:
@@ -264,3 +191,11 @@ class SqlLedgerStore:
         """Open a consistent snapshot."""
         with self._database.read() as connection:
             yield SqlLogView(connection)
+
+    def notify(self, wake: threading.Event) -> None:
+        """Set ``wake`` after every commit of this process."""
+        self._writer.notify(wake)
+
+    def close(self) -> None:
+        """Finish what was handed in, then take nothing more."""
+        self._writer.close()
