@@ -20,7 +20,7 @@ def json_option(command: _Command) -> _Command:
     return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
-def emit(as_json: bool, result: Mapping[str, object] | Sequence[object], lines: Iterable[str]) -> None:  # noqa: FBT001
+def emit(as_json: bool, result: Mapping[str, object] | Sequence[object], lines: Iterable[str]) -> None:
     """Print ``result`` as JSON, or ``lines`` for a person."""
     if as_json:
         click.echo(json.dumps(result, indent=2, default=str))

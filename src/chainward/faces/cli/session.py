@@ -55,9 +55,9 @@ def platform_options(command: _Command) -> _Command:
 @contextmanager
 def connect(url: str, token_file: str | None, authority: str | None) -> Iterator[Remote]:
     """Open the platform with the token that was given."""
-    from chainward import wiring
+    from chainward import workbench
 
-    with wiring.remote(url, _token(token_file), certificate_authority=authority) as remote:
+    with workbench.remote(url, _token(token_file), certificate_authority=authority) as remote:
         yield remote
 
 
