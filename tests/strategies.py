@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from chainward.formats.bundle import Bundle, InclusionProof, LogEntry, MessageSignature
 from chainward.formats.checkpoint import Checkpoint
+from chainward.formats.dsse import Envelope, Signature
 from chainward.formats.note import Note, NoteSignature
 from chainward.kernel.digest import Algorithm, Digest
 from chainward.kernel.name import RepositoryName, Tag
@@ -82,4 +84,35 @@ def json_values(*, floats: bool = False) -> SearchStrategy[Any]:
 def json_objects(*, floats: bool = False) -> SearchStrategy[dict[str, Any]]:
     return st.dictionaries(
         st.text(st.characters(max_codepoint=0x7F), max_size=8), json_values(floats=floats), max_size=5
+    )
+
+
+def inclusion_proofs() -> SearchStrategy[InclusionProof]:
+    """Inclusion proofs in form only: their hashes prove nothing."""
+    hashes = st.binary(min_size=32, max_size=32)
+    sizes = st.integers(0, 2**63 - 1)
+    return st.builds(
+        InclusionProof, sizes, sizes, hashes, st.lists(hashes, max_size=3).map(tuple), st.text(max_size=20)
+    )
+
+
+def log_entries() -> SearchStrategy[LogEntry]:
+    """Log entries in form only."""
+    words, data = st.text(max_size=8), st.binary(min_size=1, max_size=8)
+    sizes = st.integers(0, 2**63 - 1)
+    return st.builds(LogEntry, sizes, data, words, words, sizes, inclusion_proofs(), data, st.binary(max_size=4))
+
+
+def bundles() -> SearchStrategy[Bundle]:
+    """Sigstore bundles in form only: with key hint or certificate, envelope or message signature."""
+    data = st.binary(min_size=1, max_size=20)
+    envelope = st.builds(Envelope, data, st.text(min_size=1, max_size=8), st.tuples(st.builds(Signature, data)))
+    message = st.builds(MessageSignature, st.just("SHA2_256"), st.binary(min_size=32, max_size=32), data)
+    some = {
+        "entries": st.lists(log_entries(), max_size=2).map(tuple),
+        "timestamps": st.lists(data, max_size=2).map(tuple),
+    }
+    return st.one_of(
+        st.builds(Bundle, envelope=envelope, key_hint=st.text(max_size=8), **some),
+        st.builds(Bundle, message_signature=message, certificates=st.tuples(data), **some),
     )

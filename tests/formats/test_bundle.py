@@ -1,0 +1,275 @@
+"""Sigstore bundles, log entries and trusted roots."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.strategies import bundles, log_entries, origins
+
+from chainward.formats import bundle as formats
+from chainward.formats.bundle import (
+    Bundle,
+    LogEntry,
+    MessageSignature,
+    decode_bundle,
+    decode_log_entry,
+    encode_bundle,
+    encode_log_entry,
+)
+from chainward.formats.codec import encode_base64
+from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO, Envelope, Signature
+from chainward.formats.errors import Malformed, TooLarge, Unsupported, Unwritable
+from chainward.formats.trusted_root import LogKey, TrustedRoot, decode_trusted_root, encode_trusted_root
+from chainward.kernel.instant import InvalidInstant
+
+HASH = bytes(range(32))
+PROOF = formats.InclusionProof(7, 12, HASH, (HASH, HASH), "log.example\n12\n…\n")
+ENTRY = LogEntry(7, HASH, "hashedrekord", "0.0.2", 0, PROOF, b"{}")
+ENVELOPE = Envelope(b"payload", PAYLOAD_TYPE_INTOTO, (Signature(b"signature"),))
+SIGNED = Bundle(envelope=ENVELOPE, key_hint="hint", entries=(ENTRY,))
+
+
+def changed(document: bytes, path: str, value: object) -> bytes:
+    """Set the member at ``path`` (numbers are list indexes); ``absent`` removes it."""
+    whole = json.loads(document)
+    *parents, last = path.split(".")
+    target: Any = whole
+    for parent in parents:
+        target = target[int(parent) if parent.isdigit() else parent]
+    if value == "absent":
+        del target[last]
+    else:
+        target[last] = value
+    return json.dumps(whole).encode()
+
+
+def with_verifier(media_type: str, **members: object) -> bytes:
+    whole = json.loads(encode_bundle(SIGNED)) | {"mediaType": media_type}
+    del whole["verificationMaterial"]["publicKey"]
+    whole["verificationMaterial"] |= members
+    return json.dumps(whole).encode()
+
+
+@given(bundles())
+def test_a_bundle_reads_back_as_it_was_written(bundle: Bundle) -> None:
+    data = encode_bundle(bundle)
+    assert decode_bundle(data) == bundle
+    assert encode_bundle(decode_bundle(data)) == data
+
+
+@given(log_entries())
+def test_a_log_entry_reads_back_as_it_was_written(entry: LogEntry) -> None:
+    assert decode_log_entry(encode_log_entry(entry)) == entry
+
+
+def test_a_log_entry_is_written_with_every_member_that_clients_look_for() -> None:
+    first = replace(ENTRY, log_index=0, proof=replace(PROOF, log_index=0, hashes=()))
+    assert json.loads(encode_log_entry(first)) == {
+        "logIndex": "0",
+        "logId": {"keyId": encode_base64(HASH)},
+        "kindVersion": {"kind": "hashedrekord", "version": "0.0.2"},
+        "integratedTime": "0",
+        "inclusionProof": {
+            "logIndex": "0",
+            "treeSize": "12",
+            "rootHash": encode_base64(HASH),
+            "hashes": [],
+            "checkpoint": {"envelope": PROOF.checkpoint},
+        },
+        "canonicalizedBody": "e30=",
+    }
+
+
+def test_members_with_default_values_may_be_left_out_and_integers_may_be_numbers() -> None:
+    data = encode_log_entry(replace(ENTRY, log_index=0, proof=replace(PROOF, log_index=0, hashes=())))
+    for path in ("logIndex", "integratedTime", "inclusionProof.logIndex", "inclusionProof.hashes"):
+        data = changed(data, path, "absent")
+    data = changed(data, "inclusionProof.treeSize", 12)
+    data = changed(data, "inclusionPromise", None)
+    assert decode_log_entry(data) == replace(ENTRY, log_index=0, proof=replace(PROOF, log_index=0, hashes=()))
+
+
+def test_a_log_entry_with_a_mere_promise_is_unsupported() -> None:
+    promise = {"signedEntryTimestamp": "c2V0"}
+    data = changed(changed(encode_log_entry(ENTRY), "inclusionPromise", promise), "inclusionProof", "absent")
+    with pytest.raises(Unsupported, match="inclusion proof"):
+        decode_log_entry(data)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("logIndex", "-1"),
+        ("logIndex", -7),
+        ("logIndex", "01"),
+        ("logIndex", "1.0"),
+        ("logIndex", "9223372036854775808"),
+        ("logIndex", 2**64),
+        ("logIndex", True),
+        ("logId", {}),
+        ("kindVersion", "absent"),
+        ("inclusionProof.treeSize", "absent"),
+        ("inclusionProof.rootHash", encode_base64(HASH[:31])),
+        ("inclusionProof.hashes", [encode_base64(HASH + b"x")]),
+        ("inclusionProof.hashes", [encode_base64(HASH)] * 64),
+        ("inclusionProof.checkpoint", "absent"),
+        ("canonicalizedBody", "*"),
+    ],
+)
+def test_a_log_entry_with_a_wrong_part_is_malformed(path: str, value: object) -> None:
+    with pytest.raises(Malformed):
+        decode_log_entry(changed(encode_log_entry(ENTRY), path, value))
+
+
+@pytest.mark.parametrize("media_type", [formats.BUNDLE_V01, formats.BUNDLE_V02])
+def test_older_bundles_with_a_certificate_chain_are_read(media_type: str) -> None:
+    chain = {"certificates": [{"rawBytes": "bGVhZg=="}, {"rawBytes": "cm9vdA=="}]}
+    bundle = decode_bundle(with_verifier(media_type, x509CertificateChain=chain))
+    assert bundle.media_type == media_type
+    assert bundle.certificates == (b"leaf", b"root")
+    with pytest.raises(Unwritable, match="one certificate"):
+        encode_bundle(bundle)
+    written = encode_bundle(replace(bundle, certificates=bundle.certificates[:1]))
+    assert decode_bundle(written).media_type == formats.BUNDLE_V03
+
+
+def test_a_bundle_of_version_0_3_has_no_certificate_chain() -> None:
+    chain = {"certificates": [{"rawBytes": "bGVhZg=="}]}
+    with pytest.raises(Malformed, match="x509CertificateChain"):
+        decode_bundle(with_verifier(formats.BUNDLE_V03, x509CertificateChain=chain))
+    bundle = decode_bundle(with_verifier(formats.BUNDLE_V03, certificate={"rawBytes": "bGVhZg=="}))
+    assert bundle.certificates == (b"leaf",)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {},
+        {"certificate": {"rawBytes": "bGVhZg=="}, "publicKey": {"hint": "x"}},
+        {"certificate": {"rawBytes": "bGVhZg=="}, "x509CertificateChain": {"certificates": [{"rawBytes": "bGVhZg=="}]}},
+        {"x509CertificateChain": {"certificates": []}},
+        {"certificate": {"rawBytes": "bGVhZg"}},
+    ],
+)
+def test_a_bundle_must_say_in_exactly_one_way_who_signed(members: dict[str, object]) -> None:
+    with pytest.raises(Malformed):
+        decode_bundle(with_verifier(formats.BUNDLE_V01, **members))
+
+
+def test_a_bundle_of_an_unknown_version_is_unsupported() -> None:
+    for media_type in ("application/vnd.dev.sigstore.bundle.v0.4+json", "application/json", ""):
+        with pytest.raises(Unsupported):
+            decode_bundle(changed(encode_bundle(SIGNED), "mediaType", media_type))
+
+
+def test_a_bundle_has_exactly_one_content() -> None:
+    message = {"messageDigest": {"algorithm": "SHA2_256", "digest": "aGk="}, "signature": "c2ln"}
+    data = encode_bundle(SIGNED)
+    both, neither = changed(data, "messageSignature", message), changed(data, "dsseEnvelope", "absent")
+    for broken in (both, neither):
+        with pytest.raises(Malformed, match="either"):
+            decode_bundle(broken)
+    only = decode_bundle(changed(both, "dsseEnvelope", "absent"))
+    assert only.message_signature == MessageSignature("SHA2_256", b"hi", b"sig")
+
+
+def test_a_second_signature_in_the_envelope_cannot_hide_behind_the_first() -> None:
+    signature = {"sig": "c2ln"}
+    with pytest.raises(Malformed, match="2 signatures"):
+        decode_bundle(changed(encode_bundle(SIGNED), "dsseEnvelope.signatures", [signature, signature]))
+
+
+def test_unknown_members_of_others_bundles_are_skipped() -> None:
+    data = changed(encode_bundle(SIGNED), "verificationMaterial.newThing", {"a": [1]})
+    assert decode_bundle(changed(data, "newThing", 1)) == SIGNED
+
+
+def test_a_bundle_with_too_many_entries_or_bytes_is_refused() -> None:
+    assert decode_bundle(encode_bundle(replace(SIGNED, entries=(ENTRY,) * 32))).entries == (ENTRY,) * 32
+    with pytest.raises(Malformed, match="32"):
+        decode_bundle(encode_bundle(replace(SIGNED, entries=(ENTRY,) * 33)))
+    with pytest.raises(TooLarge):
+        decode_bundle(encode_bundle(SIGNED), limit=100)
+    with pytest.raises(TooLarge):
+        decode_log_entry(b" " * (formats.MAX_LOG_ENTRY + 1))
+
+
+@pytest.mark.parametrize(
+    "bundle",
+    [
+        Bundle(envelope=ENVELOPE),
+        Bundle(key_hint="hint"),
+        Bundle(envelope=ENVELOPE, key_hint="hint", certificates=(b"leaf",)),
+        Bundle(envelope=ENVELOPE, message_signature=MessageSignature("SHA2_256", HASH, b"s"), key_hint=""),
+        Bundle(envelope=replace(ENVELOPE, signatures=ENVELOPE.signatures * 2), key_hint=""),
+    ],
+)
+def test_a_bundle_that_could_not_be_read_back_is_not_written(bundle: Bundle) -> None:
+    with pytest.raises(Unwritable):
+        encode_bundle(bundle)
+
+
+START = datetime(2026, 11, 23, tzinfo=UTC)
+KEY = LogKey(
+    origin="log.example",
+    base_url="https://log.example",
+    public_key_der=b"key",
+    key_details="PKIX_ED25519",
+    key_id=HASH,
+    start=START,
+)
+
+
+@given(origins(), st.binary(max_size=40), st.none() | st.just(START))
+def test_a_trusted_root_reads_back_as_it_was_written(origin: str, der: bytes, end: datetime | None) -> None:
+    key = replace(KEY, origin=origin, base_url=f"https://{origin}", public_key_der=der, end=end)
+    root = TrustedRoot((key, KEY))
+    assert decode_trusted_root(encode_trusted_root(root)) == root
+
+
+def test_a_trusted_root_has_the_lists_that_clients_look_for() -> None:
+    document = json.loads(encode_trusted_root(TrustedRoot((KEY,))))
+    assert document["mediaType"] == "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
+    assert document["certificateAuthorities"] == document["ctlogs"] == document["timestampAuthorities"] == []
+    assert document["tlogs"] == [
+        {
+            "baseUrl": "https://log.example",
+            "hashAlgorithm": "SHA2_256",
+            "logId": {"keyId": encode_base64(HASH)},
+            "publicKey": {
+                "keyDetails": "PKIX_ED25519",
+                "rawBytes": "a2V5",
+                "validFor": {"start": "2026-11-23T00:00:00.000000Z"},
+            },
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "problem"),
+    [
+        ("mediaType", "application/vnd.dev.sigstore.trustedroot.v0.2+json", Unsupported),
+        ("tlogs.0.hashAlgorithm", "SHA2_512", Unsupported),
+        ("tlogs.0.baseUrl", "http://log.example", Malformed),
+        ("tlogs.0.baseUrl", "https:///", Malformed),
+        ("tlogs.0.publicKey.rawBytes", "*", Malformed),
+        ("tlogs.0.publicKey.validFor", "absent", Malformed),
+        ("tlogs.0.publicKey.validFor.start", "today", InvalidInstant),
+        ("tlogs.0.logId", "absent", Malformed),
+    ],
+)
+def test_a_trusted_root_with_a_wrong_part_is_refused(path: str, value: object, problem: type[Exception]) -> None:
+    with pytest.raises(problem):
+        decode_trusted_root(changed(encode_trusted_root(TrustedRoot((KEY,))), path, value))
+
+
+def test_a_log_whose_base_url_does_not_name_its_origin_is_not_written() -> None:
+    for base_url in ("https://other.example", "http://log.example", "https://log.example/"):
+        with pytest.raises(Unwritable):
+            encode_trusted_root(TrustedRoot((replace(KEY, base_url=base_url),)))
