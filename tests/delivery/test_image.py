@@ -355,6 +355,7 @@ def test_a_tampered_blob_of_a_layout_is_noticed_when_it_is_read(tmp_path: Path) 
     "index", [b"", b"{}", b"[]", b'{"manifests":[]}', b'{"manifests":[{"mediaType":"x","digest":"sha256:0","size":1}]}']
 )
 def test_a_folder_that_is_no_layout_is_refused(tmp_path: Path, index: bytes) -> None:
+    (tmp_path / "oci-layout").write_bytes(b'{"imageLayoutVersion":"1.0.0"}')
     (tmp_path / "index.json").write_bytes(index)
     with pytest.raises(LayoutInvalid):
         LayoutReader(tmp_path).manifest()

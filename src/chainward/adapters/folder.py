@@ -11,32 +11,33 @@ import os
 import shutil
 import stat
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from chainward.delivery.errors import LayoutInvalid, SourceUnreadable
 from chainward.delivery.ports import NodeKind, TreeNode
-from chainward.formats.oci import (
-    MAX_MANIFEST,
-    OCI_INDEX,
-    OCI_MANIFEST,
-    Descriptor,
-    Manifest,
-    decode_manifest,
-    encode_manifest,
+from chainward.formats.layout import (
+    INDEX_FILE,
+    LAYOUT_FILE,
+    blob_path,
+    check_marker,
+    decode_layout_index,
+    encode_layout_index,
+    encode_marker,
+    named,
 )
+from chainward.formats.oci import MAX_MANIFEST, OCI_MANIFEST
 from chainward.kernel.digest import Algorithm, Digest, DigestMismatch
 from chainward.kernel.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from chainward.formats.oci import Descriptor
+
 __all__ = ["FolderTree", "LayoutReader", "ResultWriter"]
 
 _CHUNK: Final = 1024 * 1024
-_LAYOUT: Final = b'{"imageLayoutVersion":"1.0.0"}'
-_REFERENCE: Final = "org.opencontainers.image.ref.name"  # image-spec 1.1.1, annotations.md
 _IMAGE: Final = "image"
 _NO_FOLLOW: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -139,9 +140,8 @@ class ResultWriter:
 
     def index(self, manifest: Descriptor, name: str) -> None:
         """Write the entry document of the image layout, which names the manifest ``name``."""
-        entry = replace(manifest, annotations={_REFERENCE: name})
-        self.write(f"{_IMAGE}/oci-layout", _LAYOUT)
-        self.write(f"{_IMAGE}/index.json", encode_manifest(Manifest(media_type=OCI_INDEX, manifests=(entry,))))
+        self.write(f"{_IMAGE}/{LAYOUT_FILE}", encode_marker())
+        self.write(f"{_IMAGE}/{INDEX_FILE}", encode_layout_index((named(manifest, name),)))
 
     def write(self, name: str, content: bytes) -> None:
         """Write one document."""
@@ -177,8 +177,9 @@ class LayoutReader:
     def manifest(self) -> tuple[Descriptor, bytes]:
         """Return descriptor and bytes of the one manifest; raises LayoutInvalid or DigestMismatch."""
         try:
-            with (self._root / "index.json").open("rb") as handle:
-                (descriptor,) = decode_manifest(handle.read(MAX_MANIFEST + 1), OCI_INDEX).manifests
+            check_marker((self._root / LAYOUT_FILE).read_bytes())
+            with (self._root / INDEX_FILE).open("rb") as handle:
+                (descriptor,) = decode_layout_index(handle.read(MAX_MANIFEST + 1))
         except (OSError, ValueError, Problem) as error:
             raise LayoutInvalid(f"{self._root} is not an image layout with one image: {error}") from error
         if descriptor.media_type != OCI_MANIFEST or descriptor.size > MAX_MANIFEST:
@@ -187,7 +188,7 @@ class LayoutReader:
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """Yield a blob; raises DigestMismatch at its end if the bytes are not those that the digest names."""
-        path = self._root / "blobs" / digest.algorithm.value / digest.hex
+        path = self._root / blob_path(digest)
         hasher = digest.algorithm.hasher()
         try:
             with path.open("rb", buffering=0) as handle:
