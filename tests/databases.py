@@ -41,7 +41,7 @@ from chainward.ledger.checkpoint import NoteSigner
 from chainward.ledger.commit import Ledger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from chainward.adapters.sql.writer import Handler
@@ -56,6 +56,7 @@ __all__ = [
     "ManualClock",
     "PlatformDatabase",
     "cluster",
+    "empty_database",
     "open_ledger",
     "platform_database",
     "prepare",
@@ -175,6 +176,32 @@ def _template(server: Server) -> str:
             database.close()
         server.templates[tables] = name
     return server.templates[tables]
+
+
+@contextmanager
+def empty_database(request: pytest.FixtureRequest, folder: Path) -> Iterator[Callable[[], Database]]:
+    """Give a function that opens new databases without any table, on the store that ``request.param`` names."""
+    server: Server | None = None if request.param == "sqlite" else request.getfixturevalue("cluster")
+    opened: list[Database] = []
+    names: list[str] = []
+
+    def open_another() -> Database:
+        if server is None:
+            url = f"sqlite:///{folder / f'empty-{len(opened)}.db'}"
+        else:
+            names.append(server.create_database())
+            url = server.url(names[-1])
+        opened.append(Database.open(url))
+        return opened[-1]
+
+    try:
+        yield open_another
+    finally:
+        for database in opened:
+            database.close()
+        for name in names:
+            if server is not None:
+                server.drop_database(name)
 
 
 @pytest.fixture(scope="session")

@@ -104,7 +104,9 @@ def _postgresql(guard: Guard) -> tuple[str, ...]:
     condition = "" if guard.allowed is None else f"\n    WHEN (NOT ({guard.allowed}))"
     return (
         f"""CREATE FUNCTION {guard.table.name}_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
-    BEGIN RAISE EXCEPTION '{guard.complaint}' USING ERRCODE = 'restrict_violation'; END $$""",
+    BEGIN
+        RAISE EXCEPTION '{guard.complaint}' USING ERRCODE = 'restrict_violation';
+    END $$""",
         f"""CREATE TRIGGER {on_update} BEFORE UPDATE ON {guard.table.name} FOR EACH ROW{condition}
     EXECUTE FUNCTION {guard.table.name}_refuse()""",
         f"""CREATE TRIGGER {on_delete} BEFORE DELETE ON {guard.table.name} FOR EACH ROW

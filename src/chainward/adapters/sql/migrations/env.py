@@ -1,0 +1,17 @@
+"""What Alembic runs around each migration: inside the caller's transaction, or, offline, into the caller's buffer."""
+
+from __future__ import annotations
+
+from alembic import context
+
+from chainward.adapters.sql.migrate import load_tables
+
+__all__: list[str] = []
+
+_given = context.config.attributes
+if context.is_offline_mode():
+    context.configure(dialect_name=_given["dialect_name"], target_metadata=load_tables(), literal_binds=True)
+else:
+    context.configure(connection=_given["connection"], target_metadata=load_tables(), compare_server_default=True)
+with context.begin_transaction():
+    context.run_migrations()

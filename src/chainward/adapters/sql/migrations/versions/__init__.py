@@ -1,0 +1,1 @@
+"""One module for each schema version, in order; each only adds."""

@@ -1,0 +1,207 @@
+"""The first schema: the tables of every room, and the triggers that keep the ledger append-only.
+
+Written by tools/make_first_migration.py; not edited by hand.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import sqlalchemy as sa
+from alembic import op
+
+__all__: list[str] = []
+
+revision: Final = "0001"
+down_revision: Final = None
+
+_TRIGGERS: Final = {
+    "sqlite": (
+        """CREATE TRIGGER fact_update BEFORE UPDATE ON fact
+    WHEN NOT (NEW.idx = OLD.idx
+            AND NEW.schema = OLD.schema
+            AND NEW.recorded_at = OLD.recorded_at
+            AND NEW.envelope IS NULL
+            AND NEW.salt IS NULL)
+    BEGIN SELECT RAISE(ABORT, 'facts are never changed or deleted'); END""",
+        """CREATE TRIGGER fact_delete BEFORE DELETE ON fact
+    BEGIN SELECT RAISE(ABORT, 'facts are never changed or deleted'); END""",
+        """CREATE TRIGGER log_leaf_update BEFORE UPDATE ON log_leaf
+    BEGIN SELECT RAISE(ABORT, 'leaves of a log are never changed or deleted'); END""",
+        """CREATE TRIGGER log_leaf_delete BEFORE DELETE ON log_leaf
+    BEGIN SELECT RAISE(ABORT, 'leaves of a log are never changed or deleted'); END""",
+        """CREATE TRIGGER log_tile_update BEFORE UPDATE ON log_tile
+    WHEN NOT (NEW.origin = OLD.origin
+            AND NEW.level = OLD.level
+            AND NEW.idx = OLD.idx
+            AND length(OLD.hashes) < 8192
+            AND length(NEW.hashes) <= 8192
+            AND substr(NEW.hashes, 1, length(OLD.hashes)) = OLD.hashes)
+    BEGIN SELECT RAISE(ABORT, 'tiles of a log only grow until they are complete'); END""",
+        """CREATE TRIGGER log_tile_delete BEFORE DELETE ON log_tile
+    BEGIN SELECT RAISE(ABORT, 'tiles of a log only grow until they are complete'); END""",
+        """CREATE TRIGGER log_head_update BEFORE UPDATE ON log_head
+    WHEN NOT (NEW.origin = OLD.origin
+            AND NEW.content = OLD.content
+            AND NEW.size > OLD.size
+            AND NEW.moved_at >= OLD.moved_at)
+    BEGIN SELECT RAISE(ABORT, 'a log only grows'); END""",
+        """CREATE TRIGGER log_head_delete BEFORE DELETE ON log_head
+    BEGIN SELECT RAISE(ABORT, 'a log only grows'); END""",
+    ),
+    "postgresql": (
+        """CREATE FUNCTION fact_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'facts are never changed or deleted' USING ERRCODE = 'restrict_violation';
+    END $$""",
+        """CREATE TRIGGER fact_update BEFORE UPDATE ON fact FOR EACH ROW
+    WHEN (NOT (NEW.idx = OLD.idx
+            AND NEW.schema = OLD.schema
+            AND NEW.recorded_at = OLD.recorded_at
+            AND NEW.envelope IS NULL
+            AND NEW.salt IS NULL))
+    EXECUTE FUNCTION fact_refuse()""",
+        """CREATE TRIGGER fact_delete BEFORE DELETE ON fact FOR EACH ROW
+    EXECUTE FUNCTION fact_refuse()""",
+        """CREATE TRIGGER fact_truncate BEFORE TRUNCATE ON fact FOR EACH STATEMENT
+    EXECUTE FUNCTION fact_refuse()""",
+        """CREATE FUNCTION log_leaf_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'leaves of a log are never changed or deleted' USING ERRCODE = 'restrict_violation';
+    END $$""",
+        """CREATE TRIGGER log_leaf_update BEFORE UPDATE ON log_leaf FOR EACH ROW
+    EXECUTE FUNCTION log_leaf_refuse()""",
+        """CREATE TRIGGER log_leaf_delete BEFORE DELETE ON log_leaf FOR EACH ROW
+    EXECUTE FUNCTION log_leaf_refuse()""",
+        """CREATE TRIGGER log_leaf_truncate BEFORE TRUNCATE ON log_leaf FOR EACH STATEMENT
+    EXECUTE FUNCTION log_leaf_refuse()""",
+        """CREATE FUNCTION log_tile_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'tiles of a log only grow until they are complete' USING ERRCODE = 'restrict_violation';
+    END $$""",
+        """CREATE TRIGGER log_tile_update BEFORE UPDATE ON log_tile FOR EACH ROW
+    WHEN (NOT (NEW.origin = OLD.origin
+            AND NEW.level = OLD.level
+            AND NEW.idx = OLD.idx
+            AND length(OLD.hashes) < 8192
+            AND length(NEW.hashes) <= 8192
+            AND substr(NEW.hashes, 1, length(OLD.hashes)) = OLD.hashes))
+    EXECUTE FUNCTION log_tile_refuse()""",
+        """CREATE TRIGGER log_tile_delete BEFORE DELETE ON log_tile FOR EACH ROW
+    EXECUTE FUNCTION log_tile_refuse()""",
+        """CREATE TRIGGER log_tile_truncate BEFORE TRUNCATE ON log_tile FOR EACH STATEMENT
+    EXECUTE FUNCTION log_tile_refuse()""",
+        """CREATE FUNCTION log_head_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'a log only grows' USING ERRCODE = 'restrict_violation';
+    END $$""",
+        """CREATE TRIGGER log_head_update BEFORE UPDATE ON log_head FOR EACH ROW
+    WHEN (NOT (NEW.origin = OLD.origin
+            AND NEW.content = OLD.content
+            AND NEW.size > OLD.size
+            AND NEW.moved_at >= OLD.moved_at))
+    EXECUTE FUNCTION log_head_refuse()""",
+        """CREATE TRIGGER log_head_delete BEFORE DELETE ON log_head FOR EACH ROW
+    EXECUTE FUNCTION log_head_refuse()""",
+        """CREATE TRIGGER log_head_truncate BEFORE TRUNCATE ON log_head FOR EACH STATEMENT
+    EXECUTE FUNCTION log_head_refuse()""",
+    ),
+}
+
+
+def upgrade() -> None:
+    """Create everything."""
+    op.create_table(
+        "access_epoch",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_epoch")),
+    )
+    op.create_table(
+        "access_token",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("digest", sa.LargeBinary(), nullable=False),
+        sa.Column("bindings", sa.Text(), nullable=False),
+        sa.Column("issued_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.Column("issued_by", sa.String(), nullable=True),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_access_token")),
+    )
+    op.create_table(
+        "deployment",
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("environment", "repository", "digest", name=op.f("pk_deployment")),
+    )
+    op.create_index(op.f("ix_deployment_digest"), "deployment", ["digest"], unique=False)
+    op.create_table(
+        "environment",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("position", sa.Integer(), nullable=False),
+        sa.Column("namespaces", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_environment")),
+    )
+    op.create_table(
+        "fact",
+        sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
+        sa.Column("schema", sa.String(), nullable=False),
+        sa.Column("recorded_at", sa.BigInteger(), nullable=False),
+        sa.Column("envelope", sa.LargeBinary(), nullable=True),
+        sa.Column("salt", sa.LargeBinary(), nullable=True),
+        sa.PrimaryKeyConstraint("idx", name=op.f("pk_fact")),
+    )
+    op.create_table(
+        "log_head",
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("content", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("checkpoint", sa.LargeBinary(), nullable=False),
+        sa.Column("moved_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", name=op.f("pk_log_head")),
+    )
+    op.create_table(
+        "log_leaf",
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("entry", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", "idx", name=op.f("pk_log_leaf")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "log_position",
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("hash", sa.LargeBinary(), nullable=False),
+        sa.Column("idx", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", "hash", name=op.f("pk_log_position")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "log_tile",
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("hashes", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", "level", "idx", name=op.f("pk_log_tile")),
+    )
+    op.create_table(
+        "portfolio_epoch",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_portfolio_epoch")),
+    )
+    op.create_table(
+        "service",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("owner", sa.String(), nullable=False),
+        sa.Column("tier", sa.String(), nullable=False),
+        sa.Column("repositories", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_service")),
+    )
+    for statement in _TRIGGERS[op.get_context().dialect.name]:
+        op.execute(statement)
