@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from chainward.keys.errors import SignatureInvalid
 from chainward.keys.model import PublicKey, Scheme
-from chainward.keys.ports import Signer
+from chainward.keys.ports import DigestSigner, Signer
 
-__all__ = ["PublicKey", "Scheme", "SignatureInvalid", "Signer"]
+__all__ = ["DigestSigner", "PublicKey", "Scheme", "SignatureInvalid", "Signer"]

@@ -1,7 +1,7 @@
 """Private keys that this process holds: making, signing, wrapping for a file, unwrapping.
 
-In: a scheme, or PEM bytes and a passphrase (PKCS#8, RFC 5958). Out: a :class:`PrivateKey`, which is a Signer. Reading
-and writing files is :mod:`chainward.adapters.signers`.
+In: a scheme, or PEM bytes and a passphrase (PKCS#8, RFC 5958). Out: a :class:`PrivateKey`, which is a Signer and a
+DigestSigner. Reading and writing files is :mod:`chainward.adapters.signers`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final, Self, assert_never
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -31,11 +31,13 @@ _MAX_PEM: Final = 16 * 1024
 _MIN_PASSPHRASE: Final = 8
 _MAX_PASSPHRASE: Final = 1024
 _CLEAR_LABEL: Final = b"PRIVATE KEY"
+_DIGEST_SIZE: Final = 32
 _SHA256: Final = ec.ECDSA(hashes.SHA256())
+_PREHASHED: Final = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
 
 
 class PrivateKey:
-    """A private key in this process; implements Signer. Never compared, hashed by content or shown."""
+    """A private key in this process; implements DigestSigner. Never compared, hashed by content or shown."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> None:
         self._key = key
@@ -60,6 +62,16 @@ class PrivateKey:
         if isinstance(self._key, Ed25519PrivateKey):
             return self._key.sign(data)
         return self._key.sign(data, _SHA256)
+
+    def sign_prehashed(self, digest: bytes) -> bytes:
+        """Return a signature over bytes whose SHA-256 is ``digest``.
+
+        Raises:
+            KeyUnsupported: an Ed25519 key, or a digest of another length.
+        """
+        if isinstance(self._key, Ed25519PrivateKey) or len(digest) != _DIGEST_SIZE:
+            raise KeyUnsupported("only an ECDSA P-256 key signs digests, and those are of 32 bytes")
+        return self._key.sign(digest, _PREHASHED)
 
     def encrypted_pem(self, passphrase: bytes) -> bytes:
         """Return the key as PKCS#8 under ``passphrase``.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from chainward.keys.model import PublicKey
 
-__all__ = ["Signer"]
+__all__ = ["DigestSigner", "Signer"]
 
 
 class Signer(Protocol):
@@ -24,4 +24,12 @@ class Signer(Protocol):
 
     def sign(self, data: bytes) -> bytes:
         """Return a signature over ``data`` (ECDSA: DER, over its SHA-256; Ed25519: 64 bytes)."""
+        ...
+
+
+class DigestSigner(Signer, Protocol):
+    """A signer that can also sign what it does not see; every holder of P-256 keys can (file, PKCS#11, cloud KMS)."""
+
+    def sign_prehashed(self, digest: bytes) -> bytes:
+        """Return a signature over bytes whose SHA-256 is ``digest``; raises KeyUnsupported for an Ed25519 key."""
         ...

@@ -1,0 +1,150 @@
+"""Why a bundle is not believed, and why the root of trust cannot be changed so.
+
+Verification never says merely *no*: each class is one reason, with the next step of whoever meets it. Two more reasons
+come from the rooms below and keep their codes: ``signature-invalid`` (:mod:`chainward.keys.errors`) and
+``checkpoint-invalid`` (:mod:`chainward.ledger.checkpoint`).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from chainward.kernel.problem import Kind, Problem
+
+__all__ = [
+    "BundleMalformed",
+    "EntryUnsupported",
+    "InclusionProofInvalid",
+    "LogEntryMismatch",
+    "LogEntryMissing",
+    "LogGenesisMissing",
+    "LogKeyInvalid",
+    "LogUntrusted",
+    "SignerDistrusted",
+    "SignerExists",
+    "SignerInvalid",
+    "SignerNotAllowed",
+    "SignerNotFound",
+    "SignerUnknown",
+    "SubjectMismatch",
+]
+
+
+class BundleMalformed(Problem):
+    """The bundle cannot be read, or has not the one form that is accepted."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "bundle-malformed"
+    hint = "Attach a Sigstore bundle v0.3 with one DSSE signature, as `chainward attest` or cosign 3.1 writes it."
+
+
+class LogEntryMissing(Problem):
+    """The bundle does not prove that the signature was logged."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "log-entry-missing"
+    hint = "Sign again with a signature log: `chainward attest` always does, cosign needs --signing-config."
+
+
+class SignerUnknown(Problem):
+    """Signed by a stranger: the key is not among the trusted signers."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "signer-unknown"
+    hint = "Sign with a trusted key, or ask an admin to trust this one: chainward trust add NAME --key FILE"
+
+
+class SignerDistrusted(Problem):
+    """The key was trusted once and is not any more; nothing it signed counts, whenever that was."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "signer-distrusted"
+    hint = "Sign again with a key that is trusted now: chainward trust list"
+
+
+class SignerNotAllowed(Problem):
+    """The signer is trusted, but not for this repository or not for this kind of statement."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "signer-not-allowed"
+    hint = "Sign with a key that is trusted for this, or ask an admin to widen this one's scope: chainward trust list"
+
+
+class LogUntrusted(Problem):
+    """The signature was logged in a log that is not trusted here."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "log-untrusted"
+    hint = "Sign again with the signature log of this platform; its key stands in /trusted_root.json."
+
+
+class LogEntryMismatch(Problem):
+    """The log entry in the bundle is not the entry of this signature."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "log-entry-mismatch"
+    hint = "The bundle was put together from parts that do not belong together: sign again."
+
+
+class InclusionProofInvalid(Problem):
+    """The proof does not show that the entry stands in the log of the checkpoint."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "inclusion-proof-invalid"
+    hint = "Sign again; if a fresh bundle fails too, treat the log as tampered with: chainward log verify"
+
+
+class SubjectMismatch(Problem):
+    """The statement is about something else: a bundle of another artifact, replayed."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "subject-mismatch"
+    hint = "Attest this very digest: a statement counts only for the digests that it names."
+
+
+class EntryUnsupported(Problem):
+    """The log does not take entries of this form."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "log-entry-unsupported"
+    hint = "Submit a hashedrekord with a bare P-256 public key and keyDetails PKIX_ECDSA_P256_SHA_256."
+
+
+class LogGenesisMissing(Problem):
+    """The signature log was never started: its first entry must be its own."""
+
+    kind: ClassVar[Kind] = Kind.INTERNAL
+    code: ClassVar[str] = "log-genesis-missing"
+    hint = "Run: chainward init (it starts the logs), then submit the entry again."
+
+
+class LogKeyInvalid(Problem):
+    """The key id of a log does not belong to its origin and key, or the key cannot sign checkpoints."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "log-key-invalid"
+    hint = "Fetch /trusted_root.json again from the platform, over a connection that you trust."
+
+
+class SignerExists(Problem):
+    """The name or the key is taken."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "signer-exists"
+    hint = "Choose another name, or distrust the present signer first: chainward trust list"
+
+
+class SignerNotFound(Problem):
+    """No signer of that name is trusted."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "signer-not-found"
+    hint = "List the trusted signers with: chainward trust list"
+
+
+class SignerInvalid(Problem):
+    """The name or the scope of a signer is not one."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "signer-invalid"
+    hint = "Use a name such as release-2026, at least one repository pattern, and predicate types or *."
