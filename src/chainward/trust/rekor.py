@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from chainward.formats.bundle import InclusionProof, LogEntry
 from chainward.formats.rekor import ENTRY_KIND, ENTRY_VERSION, HashedRekord, canonical_body
 from chainward.keys.model import PublicKey, Scheme
-from chainward.ledger.checkpoint import open_checkpoint
 from chainward.ledger.proofs import leaf_hash
 from chainward.trust.errors import EntryUnsupported, LogGenesisMissing
 from chainward.trust.facts import SignatureLogged
@@ -24,7 +23,6 @@ from chainward.trust.facts import SignatureLogged
 if TYPE_CHECKING:
     from chainward.kernel.identity import Context
     from chainward.ledger.commit import Ledger
-    from chainward.ledger.prove import Prover
     from chainward.trust.model import TrustedLog
 
 __all__ = ["Rekor"]
@@ -33,9 +31,8 @@ __all__ = ["Rekor"]
 class Rekor:
     """The signature log of this platform, as those see it who submit to it. Thread-safe."""
 
-    def __init__(self, ledger: Ledger, prover: Prover, log: TrustedLog) -> None:
+    def __init__(self, ledger: Ledger, log: TrustedLog) -> None:
         self._ledger = ledger
-        self._prover = prover
         self.log = log
 
     def log_signature(self, request: HashedRekord, *, context: Context) -> LogEntry:
@@ -74,12 +71,8 @@ class Rekor:
         return self._ledger.commit([fact], context=context, entries=[(self.log.origin, body)]).entries[0]
 
     def _entry(self, index: int, body: bytes) -> LogEntry:
-        origin = self.log.origin
-        with self._ledger.view() as view:
-            note = view.head(origin).checkpoint
-            checkpoint = open_checkpoint(note, origin, self.log.public_key)
-            hashes = self._prover.inclusion(view, origin, index, checkpoint.size)
-        proof = InclusionProof(index, checkpoint.size, checkpoint.root, tuple(hashes), note.decode())
+        found = self._ledger.inclusion(self.log.origin, index)
+        proof = InclusionProof(index, found.size, found.root, found.hashes, found.checkpoint.decode())
         return LogEntry(index, self.log.key_id, ENTRY_KIND, ENTRY_VERSION, 0, proof, body)
 
 
