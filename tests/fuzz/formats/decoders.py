@@ -1,0 +1,169 @@
+"""Every decoder of the room with valid documents to start from; a harness of another kind can take the same list."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chainward.formats import (
+    admission,
+    bundle,
+    checkpoint,
+    codec,
+    dsse,
+    image_config,
+    intoto,
+    layout,
+    note,
+    oci,
+    rekor,
+    slsa,
+    testresult,
+    tile,
+    trusted_root,
+    vsa,
+)
+from chainward.kernel.digest import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+REVIEWS = Path(__file__).parents[2] / "data" / "admission-reviews"
+HASH = bytes(range(32))
+DIGEST = Digest.of(b"web")
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Decoder:
+    """A decoder that takes bytes, and documents that it reads."""
+
+    name: str
+    decode: Callable[[bytes], object]
+    seeds: tuple[bytes, ...]
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+def _text(parse: Callable[[str], object]) -> Callable[[bytes], object]:
+    """Feed bytes to a decoder of text; the note around it has already refused what is not UTF-8."""
+    return lambda data: parse(data.decode(errors="replace"))
+
+
+def _predicate(decode: Callable[[dict[str, Any]], object]) -> Callable[[bytes], object]:
+    return lambda data: decode(codec.decode_object(data, limit=1_000_000, what="predicate"))
+
+
+RESOURCE = intoto.ResourceDescriptor.of("web", DIGEST)
+PROVENANCE = slsa.Provenance(
+    build_type="https://example.com/build/v1",
+    external_parameters={"command": ["make"]},
+    builder_id="https://example.com/builder",
+    resolved_dependencies=(RESOURCE,),
+    started_on=NOON,
+    byproducts=(RESOURCE,),
+).to_predicate()
+SUMMARY = vsa.VerificationSummary(
+    verifier_id="https://example.com/gate",
+    time_verified=NOON,
+    resource_uri="oci://example.com/web",
+    policy_uri="https://example.com/policy",
+    policy_digest=DIGEST,
+    result=vsa.VerificationResult.PASSED,
+    verified_levels=("SLSA_BUILD_LEVEL_2",),
+    input_attestations=(RESOURCE,),
+).to_predicate()
+RESULT = testresult.TestResult(
+    result=testresult.Outcome.PASSED, configuration=(RESOURCE,), passed=("a",)
+).to_predicate()
+STATEMENT = intoto.encode_statement(intoto.Statement((RESOURCE,), intoto.SLSA_PROVENANCE, PROVENANCE))
+ENVELOPE = dsse.Envelope(STATEMENT, dsse.PAYLOAD_TYPE_INTOTO, (dsse.Signature(b"signature", "key"),))
+REKORD = rekor.HashedRekord(HASH, b"signature", b"key")
+ENTRY = bundle.LogEntry(
+    7,
+    HASH,
+    "hashedrekord",
+    "0.0.2",
+    0,
+    bundle.InclusionProof(7, 12, HASH, (HASH,), "log.example\n12\n"),
+    rekor.canonical_body(REKORD),
+    b"promise",
+)
+MESSAGE = bundle.MessageSignature("SHA2_256", HASH, b"signature")
+LOG_KEY = trusted_root.LogKey(
+    origin="log.example",
+    base_url="https://log.example",
+    public_key_der=b"key",
+    key_details="PKIX_ED25519",
+    key_id=HASH,
+    start=NOON,
+    end=NOON,
+)
+DESCRIPTOR = oci.Descriptor(
+    oci.OCI_LAYER_GZIP,
+    Digest.of(b"layer"),
+    5,
+    {"a": "b"},
+    data=b"layer",
+    urls=("https://example.com/layer",),
+    platform=oci.Platform(architecture="arm64", os="linux", variant="v8", os_features=("x",)),
+)
+IMAGE = oci.Manifest(media_type=oci.OCI_MANIFEST, config=DESCRIPTOR, layers=(DESCRIPTOR,), subject=DESCRIPTOR)
+INDEX = oci.Manifest(media_type=oci.OCI_INDEX, manifests=(DESCRIPTOR,), annotations={"a": "b"})
+IMAGE_CONFIG = oci.ImageConfig(
+    architecture="amd64",
+    os="linux",
+    diff_ids=(DIGEST,),
+    entrypoint=("/web",),
+    exposed_ports=("80/tcp",),
+    history=(oci.History(created_by="x"),),
+)
+CHECKPOINT = checkpoint.Checkpoint("log.example", 12, HASH, ("extension",)).text()
+NOTE = note.format_note(note.Note(CHECKPOINT, (note.NoteSignature("log.example", b"1234", b"signature"),)))
+
+DECODERS = (
+    Decoder("object", lambda data: codec.decode_object(data, limit=1_000_000, what="object"), (b'{"a":[1,"b",{}]}',)),
+    Decoder("oci manifest", lambda data: oci.decode_manifest(data, oci.OCI_MANIFEST), (oci.encode_manifest(IMAGE),)),
+    Decoder("oci index", lambda data: oci.decode_manifest(data, oci.OCI_INDEX), (oci.encode_manifest(INDEX),)),
+    Decoder("image config", image_config.decode_image_config, (oci.encode_image_config(IMAGE_CONFIG),)),
+    Decoder("layout marker", layout.check_marker, (layout.encode_marker(),)),
+    Decoder("layout index", layout.decode_layout_index, (layout.encode_layout_index([DESCRIPTOR]),)),
+    Decoder("dsse", dsse.decode_envelope, (dsse.encode_envelope(ENVELOPE),)),
+    Decoder("statement", intoto.decode_statement, (STATEMENT,)),
+    Decoder("provenance", _predicate(slsa.decode_provenance), (codec.canonical_json(PROVENANCE),)),
+    Decoder("summary", _predicate(vsa.decode_summary), (codec.canonical_json(SUMMARY),)),
+    Decoder("test result", _predicate(testresult.decode_test_result), (codec.canonical_json(RESULT),)),
+    Decoder(
+        "bundle",
+        bundle.decode_bundle,
+        (
+            bundle.encode_bundle(bundle.Bundle(envelope=ENVELOPE, key_hint="key", entries=(ENTRY,))),
+            bundle.encode_bundle(
+                bundle.Bundle(message_signature=MESSAGE, certificates=(b"leaf",), timestamps=(b"token",))
+            ),
+        ),
+    ),
+    Decoder("log entry", bundle.decode_log_entry, (bundle.encode_log_entry(ENTRY),)),
+    Decoder("rekor body", rekor.parse_body, (rekor.canonical_body(REKORD),)),
+    Decoder("rekor request", rekor.decode_entry_request, (rekor.encode_entry_request(REKORD),)),
+    Decoder(
+        "trusted root",
+        trusted_root.decode_trusted_root,
+        (trusted_root.encode_trusted_root(trusted_root.TrustedRoot((LOG_KEY,))),),
+    ),
+    Decoder("note", note.parse_note, (NOTE,)),
+    Decoder("verifier key", _text(note.parse_verifier_key), (note.verifier_key("log.example", HASH).encode(),)),
+    Decoder("checkpoint", _text(checkpoint.parse_checkpoint), (CHECKPOINT.encode(),)),
+    Decoder("tile", lambda data: tile.decode_tile(data, 2), (tile.encode_tile([HASH, HASH]),)),
+    Decoder("tile path", _text(tile.parse_tile_path), (b"0/x001/067.p/5",)),
+    Decoder("entries path", _text(tile.parse_entries_path), (b"x001/x234/067",)),
+    Decoder("entry bundle", lambda data: tile.decode_entries(data, 2), (tile.encode_entries([b"one", b""]),)),
+    Decoder(
+        "admission review",
+        admission.decode_review,
+        tuple(path.read_bytes().splitlines()[0] for path in sorted(REVIEWS.glob("*.jsonl"))),
+    ),
+)
