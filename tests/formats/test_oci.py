@@ -120,6 +120,12 @@ def test_a_manifest_that_calls_itself_something_else_is_refused(inside: str) -> 
         oci.decode_manifest(members(mediaType=inside), oci.OCI_MANIFEST)
 
 
+@pytest.mark.parametrize("config", ["absent", None])
+def test_a_manifest_without_a_config_is_malformed(config: object) -> None:
+    with pytest.raises(Malformed, match="config"):
+        oci.decode_manifest(members(config=config), oci.OCI_MANIFEST)
+
+
 @pytest.mark.parametrize("extra", [{"manifests": []}, {"manifests": None}, {"fsLayers": []}])
 def test_a_manifest_that_could_also_be_read_as_an_index_is_refused(extra: dict[str, Any]) -> None:
     with pytest.raises(Malformed):

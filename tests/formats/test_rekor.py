@@ -102,6 +102,7 @@ REQUEST = "hashedRekordRequestV002"
         (f"{REQUEST}.signature.content", "c2lnbmF0dXJ"),
         (f"{REQUEST}.digest", encode_base64(DIGEST[:31])),
         (f"{REQUEST}.digest", "absent"),
+        (f"{REQUEST}.digest", [encode_base64(DIGEST)]),
         (REQUEST, "absent"),
         (REQUEST, None),
     ],

@@ -274,21 +274,18 @@ def _verifier(material: _WireMaterial) -> tuple[str | None, tuple[bytes, ...]]:
 
 
 def _content(wire: _WireBundle) -> tuple[Envelope | None, MessageSignature | None]:
-    if (wire.dsse_envelope is None) == (wire.message_signature is None):
-        raise Malformed(_WHAT, "needs either dsseEnvelope or messageSignature")
-    if wire.dsse_envelope is not None:
-        envelope = wire.dsse_envelope.value()
-        if len(envelope.signatures) != 1:
-            raise Malformed(_WHAT, f"the envelope has {len(envelope.signatures)} signatures, not one")
-        return envelope, None
-    return None, _message(wire.message_signature)
-
-
-def _message(wire: _WireMessage | None) -> MessageSignature | None:
-    if wire is None:
-        return None
-    digest = raw(wire.message_digest.digest, what=f"{_WHAT}: digest")
-    return MessageSignature(wire.message_digest.algorithm, digest, raw(wire.signature, what=f"{_WHAT}: signature"))
+    match wire:
+        case _WireBundle(dsse_envelope=WireEnvelope() as enveloped, message_signature=None):
+            envelope = enveloped.value()
+            if len(envelope.signatures) != 1:
+                raise Malformed(_WHAT, f"the envelope has {len(envelope.signatures)} signatures, not one")
+            return envelope, None
+        case _WireBundle(dsse_envelope=None, message_signature=_WireMessage() as message):
+            digest = raw(message.message_digest.digest, what=f"{_WHAT}: digest")
+            signature = raw(message.signature, what=f"{_WHAT}: signature")
+            return None, MessageSignature(message.message_digest.algorithm, digest, signature)
+        case _:
+            raise Malformed(_WHAT, "needs either dsseEnvelope or messageSignature")
 
 
 def _proof(wire: _WireProof) -> InclusionProof:

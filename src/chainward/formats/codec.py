@@ -137,8 +137,8 @@ def decode_base64(text: str, *, what: str, url_safe_too: bool = False) -> bytes:
     if url_safe_too and standard != text and ("+" in text or "/" in text):
         raise Malformed(what, "mixes two base64 alphabets")
     try:
-        data = base64.b64decode(standard, validate=True)
-    except (binascii.Error, ValueError):
+        data = binascii.a2b_base64(standard, strict_mode=True)
+    except ValueError:  # binascii.Error, text that is not ASCII
         raise Malformed(what, "is not base64") from None
     tail = len(data) % 3 or 3
     if encode_base64(data[-tail:]) != standard[-4:]:
