@@ -27,7 +27,7 @@ ALLOWED = {
     "portfolio": {"msgspec"},
     "delivery": {"msgspec", "orjson"},
 }
-# Not _socket: typing_extensions (under msgspec, before Python 3.13) loads it for a type; without socket it opens nothing.
+# Not _socket: typing_extensions (under msgspec, before Python 3.13) loads it for a type; alone it opens nothing.
 FORBIDDEN = ("socket", "subprocess", "_posixsubprocess", "sqlalchemy", "httpx", "ssl", "sqlite3")
 
 
