@@ -74,6 +74,7 @@ class Question:
 class SbomEvidence:
     """What the document in an SBOM statement says; ``bundle`` is the bundle of that statement.
 
+    ``format`` is the name of the format and, after a blank, its version: ``CycloneDX 1.6``.
     ``complete`` is the document's own claim about its components. ``subject_digest`` is the digest that the document
     gives for what it describes, None when it gives none; what the statement is about was verified besides.
     """

@@ -60,7 +60,7 @@ def _judge(wanted: Sbom, question: Question, evidence: Evidence) -> Judgement:
 def _content(wanted: Sbom, question: Question, sbom: SbomEvidence, step: str) -> Judgement:
     if sbom.subject_digest is not None and sbom.subject_digest != question.digest:
         return failed("sbom-other-digest", f"the SBOM describes {sbom.subject_digest}, not this image", step)
-    if sbom.format not in wanted.formats:
+    if sbom.format.partition(" ")[0].lower() not in wanted.formats:
         return failed("sbom-wrong-format", f"the SBOM is {sbom.format[:40]}, not {listed(wanted.formats)}", step)
     if sbom.components <= 0:
         return failed("sbom-empty", "the SBOM lists no component", step)
