@@ -11,7 +11,6 @@ import base64
 import hashlib
 import re
 import string
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chainward.access.errors import TokenInvalid
@@ -28,11 +27,16 @@ _SECRET_BYTES: Final = 32
 _SHAPE: Final = re.compile(rf"cwt_([0-9A-Za-z]{{{_ID_LENGTH}}})_[A-Za-z0-9_-]{{43}}\Z")
 
 
-@dataclass(frozen=True, slots=True, repr=False)
 class TokenText:
-    """The text of a token, on its one way to its holder; it shows itself only through :meth:`reveal`."""
+    """The text of a token, on its one way to its holder; it shows itself only through :meth:`reveal`.
 
-    _text: str
+    Not a dataclass, because encoders write those out member by member.
+    """
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def reveal(self) -> str:
         """Return the text, secret included."""
