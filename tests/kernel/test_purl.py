@@ -115,6 +115,11 @@ def test_a_lone_surrogate_cannot_be_smuggled_into_a_purl() -> None:
         Purl.build(type="npm", name="\ud800")
 
 
+def test_a_purl_cannot_be_made_longer_than_one_that_can_be_read() -> None:
+    with pytest.raises(InvalidPurl, match="8192"):
+        Purl.build(type="npm", name="a", version="1" * 9000)
+
+
 def test_purls_order_as_their_text_does() -> None:
     texts = sorted(CANONICAL)
     assert [str(purl) for purl in sorted(map(Purl.parse, CANONICAL))] == texts

@@ -68,7 +68,9 @@ class Purl:
         values = {"type": kind, "namespace": namespace, "name": name, "version": version}
         for attribute, value in {**values, "qualifiers": qualifiers, "subpath": subpath}.items():
             object.__setattr__(self, attribute, value)
-        object.__setattr__(self, "_text", _canonical(kind, namespace, name, version, qualifiers, subpath))
+        text = _canonical(kind, namespace, name, version, qualifiers, subpath)
+        _require(len(text) <= _MAX_LENGTH, f"a package URL may have {_MAX_LENGTH} characters, this one has {len(text)}")
+        object.__setattr__(self, "_text", text)
 
     @classmethod
     def parse(cls, text: str) -> Self:

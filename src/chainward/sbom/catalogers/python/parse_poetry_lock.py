@@ -1,0 +1,109 @@
+"""poetry.lock to packages: lock formats 1.0 to 2.1.
+
+Format 2.1 names the groups that need each package, older ones a category or nothing. The lock does not say what the
+project asks for itself, so what nothing else needs counts as that.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from chainward.kernel.problem import Problem
+from chainward.sbom.catalogers.declaration import Findings, Package, Source, Want
+from chainward.sbom.catalogers.python.names import normalised, pypi, read_toml, requirement
+from chainward.sbom.model import Hash, Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+__all__ = ["parse_poetry_lock"]
+
+
+class _File(msgspec.Struct, frozen=True):
+    hash: str
+
+
+class _Origin(msgspec.Struct, frozen=True):
+    type: str = ""
+    url: str = ""
+    resolved_reference: str = ""
+
+
+class _Package(msgspec.Struct, frozen=True):
+    name: str
+    version: str
+    optional: bool = False
+    category: str = ""
+    groups: tuple[str, ...] = ()
+    files: tuple[_File, ...] = ()
+    dependencies: dict[str, Any] = {}
+    extras: dict[str, tuple[str, ...]] = {}
+    source: _Origin | None = None
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    files: dict[str, tuple[_File, ...]] = {}
+
+
+class _Lock(msgspec.Struct, frozen=True):
+    metadata: _Metadata
+    package: tuple[_Package, ...] = ()
+
+
+def parse_poetry_lock(source: Source) -> Findings:
+    """Read every package of a poetry.lock."""
+    lock = read_toml(source.data, _Lock, what="poetry.lock")
+    packages: list[Package] = []
+    flaws: list[str] = []
+    for package in lock.package:
+        files = package.files or lock.metadata.files.get(package.name, ())
+        try:
+            packages.append(_finding(package, files))
+        except Problem as problem:
+            flaws.append(f"package {package.name[:60]!r}: {problem.message}")
+    return Findings(tuple(packages), tuple(flaws))
+
+
+def _finding(package: _Package, files: Sequence[_File]) -> Package:
+    origin = package.source
+    is_git = origin is not None and origin.type == "git"
+    return Package(
+        purl=pypi(package.name, package.version, {"vcs_url": f"git+{origin.url}"} if origin and is_git else {}),
+        keys=(normalised(package.name),),
+        wants=tuple(_wants(package)),
+        scope=_scope(package),
+        hashes=tuple(sorted({Hash.parse(*found.hash.partition(":")[::2]) for found in files})),
+    )
+
+
+def _scope(package: _Package) -> Scope:
+    if package.category == "dev" or (package.groups and "main" not in package.groups):
+        return Scope.DEV
+    return Scope.OPTIONAL if package.optional else Scope.RUNTIME
+
+
+def _wants(package: _Package) -> Iterator[Want]:
+    behind_extras = {
+        found.name: normalised(extra)
+        for extra, texts in package.extras.items()
+        for found in map(requirement, texts)
+        if found
+    }
+    for name, constraint in package.dependencies.items():
+        key = normalised(name)
+        is_optional = any(isinstance(found, dict) and found.get("optional") for found in _listed(constraint))
+        yield Want(
+            (key,), feature=behind_extras.get(key, "") if is_optional else "", asks_for=tuple(_extras(constraint))
+        )
+
+
+def _listed(constraint: object) -> list[object]:
+    return constraint if isinstance(constraint, list) else [constraint]
+
+
+def _extras(constraint: object) -> Iterator[str]:
+    for found in _listed(constraint):
+        extras = found.get("extras", ()) if isinstance(found, dict) else ()
+        yield from (normalised(extra) for extra in extras if isinstance(extra, str))
