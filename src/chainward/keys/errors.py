@@ -7,6 +7,9 @@ from typing import ClassVar
 from chainward.kernel.problem import Kind, Problem
 
 __all__ = [
+    "KeyFileExists",
+    "KeyFileUnreadable",
+    "KeyFileUnwritable",
     "KeyMalformed",
     "KeyReferenceInvalid",
     "KeyUnencrypted",
@@ -71,3 +74,27 @@ class KeyReferenceInvalid(Problem):
     kind: ClassVar[Kind] = Kind.INVALID
     code: ClassVar[str] = "key-reference-invalid"
     hint = "Name a key as file:PATH, for example file:release.key."
+
+
+class KeyFileUnreadable(Problem):
+    """A key or passphrase file is not there, or cannot be read."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "key-file-unreadable"
+    hint = "Check the path and that you may read it; make a key with: chainward keys generate"
+
+
+class KeyFileExists(Problem):
+    """There is a file of this name; keys are never overwritten."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "key-file-exists"
+    hint = "Choose another name, or move the old file away."
+
+
+class KeyFileUnwritable(Problem):
+    """The file cannot be written there."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "key-file-unwritable"
+    hint = "Check that the folder exists, that you may write to it, and that the disk is not full."

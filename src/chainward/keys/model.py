@@ -66,15 +66,14 @@ class PublicKey:
         return cls(der, _scheme_of(_loaded(der)))
 
     @classmethod
-    def from_pem(cls, pem: str | bytes) -> Self:
+    def from_pem(cls, pem: bytes) -> Self:
         """Read a PEM block ``PUBLIC KEY``; raises KeyMalformed or KeyUnsupported."""
-        data = pem.encode() if isinstance(pem, str) else pem
-        if len(data) > _MAX_ENCODED:
-            raise KeyMalformed(f"{len(data)} bytes are too many for a public key")
-        if data.count(b"-----BEGIN ") != 1 or b"-----BEGIN PUBLIC KEY-----" not in data:
+        if len(pem) > _MAX_ENCODED:
+            raise KeyMalformed(f"{len(pem)} bytes are too many for a public key")
+        if pem.count(b"-----BEGIN ") != 1 or b"-----BEGIN PUBLIC KEY-----" not in pem:
             raise KeyMalformed("this is not exactly one PEM block PUBLIC KEY")
         try:
-            key = load_pem_public_key(data)
+            key = load_pem_public_key(pem)
         except UnsupportedAlgorithm:
             raise KeyUnsupported("the key is of an unknown type") from None
         except ValueError:
@@ -87,9 +86,9 @@ class PublicKey:
         return hashlib.sha256(self.der).hexdigest()
 
     @property
-    def pem(self) -> str:
+    def pem(self) -> bytes:
         """The key as a PEM block ``PUBLIC KEY``."""
-        return _loaded(self.der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode("ascii")
+        return _loaded(self.der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def verify(self, data: bytes, signature: bytes) -> None:
         """Return if this key made ``signature`` over ``data``.

@@ -25,7 +25,7 @@ from cryptography.x509 import ObjectIdentifier
 
 from chainward.keys.errors import KeyMalformed
 
-__all__ = ["ENCRYPTED_LABEL", "check_encrypted", "encrypt"]
+__all__ = ["ENCRYPTED_LABEL", "check_encrypted", "encrypt", "is_encrypted"]
 
 ENCRYPTED_LABEL: Final = b"ENCRYPTED PRIVATE KEY"
 
@@ -104,6 +104,11 @@ def encrypt(private_key_info: bytes, passphrase: bytes) -> bytes:
         encryption=_Cipher(algorithm=_AES256_CBC, iv=iv),
     )
     return _pem(asn1.encode_der(_Encrypted(algorithm=_Pbes2(algorithm=_PBES2, parameters=scheme), data=data)))
+
+
+def is_encrypted(pem: bytes) -> bool:
+    """Whether the text says that it is an encrypted key, so that a passphrase must be asked for."""
+    return b"-----BEGIN " + ENCRYPTED_LABEL + b"-----" in pem
 
 
 def check_encrypted(pem: bytes) -> None:
