@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from chainward.sbom.model import Edge, Subject
     from chainward.sbom.ports import File, Tree
 
-__all__ = ["generate"]
+__all__ = ["MAX_PACKAGES", "generate"]
 
-_MAX_PACKAGES: Final = 500_000
+MAX_PACKAGES: Final = 500_000
 _MAX_REASON: Final = 300
 _COMPANION_LIMIT: Final = 1024 * 1024
 
@@ -42,8 +42,17 @@ class _Found:
     location: Location
 
 
-def generate(tree: Tree, *, subject: Subject, clock: Clock, catalogers: Sequence[Cataloger] = ALL) -> Sbom:
+def generate(
+    tree: Tree,
+    *,
+    subject: Subject,
+    clock: Clock,
+    catalogers: Sequence[Cataloger] = ALL,
+    max_packages: int = MAX_PACKAGES,
+) -> Sbom:
     """Take the inventory of ``tree``; the same tree at the same instant gives an equal inventory.
+
+    A file that would bring the findings above ``max_packages`` is written down as unreadable.
 
     Raises:
         TreeUnreadable: there is no tree, or it is beyond the limits as a whole.
@@ -57,8 +66,8 @@ def generate(tree: Tree, *, subject: Subject, clock: Clock, catalogers: Sequence
             findings = _read(file, cataloger, files, unreadable)
             if findings is None:
                 continue
-            if len(found) + len(findings.packages) > _MAX_PACKAGES:
-                unreadable.append(Unreadable(file.path, f"more than {_MAX_PACKAGES} packages in one tree"))
+            if len(found) + len(findings.packages) > max_packages:
+                unreadable.append(Unreadable(file.path, f"more than {max_packages} packages in one tree"))
                 continue
             place = Location(file.path, file.layer)
             found.extend(_Found(package, cataloger, place) for package in findings.packages)
