@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from chainward.adapters.sql.writer import Handler
     from chainward.kernel.instant import Clock
+    from chainward.keys.model import PublicKey
 
 __all__ = [
     "CONTEXT",
@@ -57,6 +58,7 @@ __all__ = [
     "PlatformDatabase",
     "cluster",
     "empty_database",
+    "keys_of_logs",
     "open_ledger",
     "platform_database",
     "prepare",
@@ -68,6 +70,11 @@ SIGNATURES_ORIGIN: Final = "signatures.test"
 FACTS: Final = NoteSigner(FACTS_ORIGIN, generate(Scheme.ED25519))
 SIGNATURES: Final = NoteSigner(SIGNATURES_ORIGIN, generate(Scheme.ED25519))
 CONTEXT: Final = Context(Actor("token:test"), "request-1")
+
+
+def keys_of_logs() -> dict[str, PublicKey]:
+    """Return the public key of each log, as an auditor has them."""
+    return {signer.origin: signer.signer.public_key for signer in (FACTS, SIGNATURES)}
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from chainward.kernel.entropy import Entropy
     from chainward.kernel.identity import Context
     from chainward.ledger.model import FactBody, LogHead, Receipt, Recorded, Write
-    from chainward.ledger.ports import LedgerStore, LogView
+    from chainward.ledger.ports import AuditView, LedgerStore, LogView
     from chainward.ledger.read import Consistency, Inclusion
 
 __all__ = ["Ledger"]
@@ -68,6 +68,10 @@ class Ledger:
     def view(self) -> AbstractContextManager[LogView]:
         """Open a consistent snapshot of facts and logs."""
         return self._store.view()
+
+    def inspect(self) -> AbstractContextManager[AuditView]:
+        """Open a consistent snapshot for :func:`chainward.ledger.audit.audit`."""
+        return self._store.inspect()
 
     def notify(self, wake: threading.Event) -> None:
         """Set ``wake`` after every commit of this process."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 from chainward.kernel.problem import Kind, Problem
 
 __all__ = [
+    "AnchorStale",
     "CommitUncertain",
     "EntryTooLarge",
     "FactTooLarge",
@@ -84,6 +85,14 @@ class WriteFailed(Problem):
 
     kind: ClassVar[Kind] = Kind.INTERNAL
     code: ClassVar[str] = "ledger-write-failed"
+
+
+class AnchorStale(Problem):
+    """A log was anchored at a larger size meanwhile."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "log-anchor-stale"
+    hint = "Nothing needs to be done: the newer anchor covers this one."
 
 
 class LogReserved(Problem):

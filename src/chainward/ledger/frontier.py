@@ -55,15 +55,16 @@ class Frontier:
 
     def append(self, entries: Iterable[bytes]) -> tuple[list[bytes], list[Tile]]:
         """Append entries; returns their leaf hashes and every tile that was completed or, above level 0, extended."""
-        hashes: list[bytes] = []
+        hashes = [leaf_hash(entry) for entry in entries]
+        return hashes, self.extend(hashes)
+
+    def extend(self, hashes: Iterable[bytes]) -> list[Tile]:
+        """Append leaf hashes; returns every tile that was completed or, above level 0, extended."""
         complete: list[Tile] = []
         touched: set[int] = set()
-        for entry in entries:
-            value = leaf_hash(entry)
-            hashes.append(value)
+        for value in hashes:
             self._push(value, complete, touched)
-        tiles = complete + [self._partial(level) for level in sorted(touched) if self.edges[level]]
-        return hashes, tiles
+        return complete + [self.partial(level) for level in sorted(touched) if self.edges[level]]
 
     def root(self) -> bytes:
         """Return the tree hash."""
@@ -73,6 +74,10 @@ class Frontier:
         for _, peak in reversed(rest):
             value = node_hash(peak, value)
         return value
+
+    def partial(self, level: int) -> Tile:
+        """Return the last, incomplete tile of a level."""
+        return Tile(level, self.size >> (TILE_HEIGHT * (level + 1)), b"".join(self.edges[level]))
 
     def _push(self, value: bytes, complete: list[Tile], touched: set[int]) -> None:
         height = 0
@@ -97,9 +102,6 @@ class Frontier:
             index = self.size >> (TILE_HEIGHT * (level + 1))
             complete.append(Tile(level, index, b"".join(edge)))
             edge.clear()
-
-    def _partial(self, level: int) -> Tile:
-        return Tile(level, self.size >> (TILE_HEIGHT * (level + 1)), b"".join(self.edges[level]))
 
 
 def _peaks_of(hashes: Sequence[bytes], base: int) -> list[tuple[int, bytes]]:

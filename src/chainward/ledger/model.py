@@ -29,15 +29,20 @@ __all__ = [
     "FACT_LIMIT",
     "SALT_SIZE",
     "Draft",
+    "Envelope",
+    "Extent",
     "FactBody",
+    "FollowerState",
     "LogHead",
     "Receipt",
     "Recorded",
     "StoredFact",
+    "StoredLeaf",
     "Unit",
     "Write",
     "commitment",
     "envelope_of",
+    "open_envelope",
     "recorded",
 ]
 
@@ -118,6 +123,19 @@ class LogHead:
 
 
 @dataclass(frozen=True, slots=True)
+class FollowerState:
+    """Who follows which facts (None: all), and the last fact that it has seen (-1: none)."""
+
+    name: str
+    schemas: frozenset[str] | None
+    position: int
+
+    def at(self, position: int) -> FollowerState:
+        """Return the same follower at another position."""
+        return FollowerState(self.name, self.schemas, position)
+
+
+@dataclass(frozen=True, slots=True)
 class StoredFact:
     """A fact as the store holds it; envelope and salt are None once retention has pruned them."""
 
@@ -126,6 +144,23 @@ class StoredFact:
     recorded_at: datetime
     envelope: bytes | None
     salt: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLeaf:
+    """A leaf of a log as the store holds it."""
+
+    index: int
+    hash: bytes
+    entry: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much of a log is stored: the highest index of a leaf (-1 without any), and the number of tiles."""
+
+    last_leaf: int
+    tiles: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +180,22 @@ class Recorded:
     body: dict[str, Any] | None = None
 
 
-class _Envelope(msgspec.Struct, frozen=True):
+class Envelope(msgspec.Struct, frozen=True):
+    """The members of an envelope, as they stand in it."""
+
     actor: str
     body: dict[str, Any]
     correlation: str
     occurred_at: str
+    recorded_at: str
+    schema: str
     subjects: tuple[str, ...]
     tenant: str
+
+
+def open_envelope(envelope: bytes) -> Envelope:
+    """Read an envelope; raises Malformed or TooLarge."""
+    return decode_json(envelope, Envelope, limit=FACT_LIMIT, what="fact", depth=None)
 
 
 def recorded(stored: StoredFact) -> Recorded:
@@ -164,7 +208,7 @@ def recorded(stored: StoredFact) -> Recorded:
     if stored.envelope is None:
         return Recorded(*known)
     try:
-        parts = decode_json(stored.envelope, _Envelope, limit=FACT_LIMIT, what=f"fact {stored.index}", depth=None)
+        parts = open_envelope(stored.envelope)
         occurred_at = parse_instant(parts.occurred_at)
     except Problem as problem:
         raise LogTampered(f"fact {stored.index}: its envelope cannot be read") from problem

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from threading import Event
 
     from chainward.formats.checkpoint import Checkpoint
-    from chainward.ledger.model import LogHead, Receipt, Recorded, Unit
+    from chainward.ledger.model import Extent, FollowerState, LogHead, Receipt, Recorded, StoredFact, StoredLeaf, Unit
 
-__all__ = ["CheckpointSigner", "LedgerStore", "LogView"]
+__all__ = ["AuditView", "CheckpointSigner", "LedgerStore", "LogView", "ProjectionStore", "SubjectIndex"]
 
 
 class CheckpointSigner(Protocol):
@@ -63,6 +63,34 @@ class LogView(Protocol):
         """Return the index of an entry that is already in the log, byte for byte."""
         ...
 
+    def anchored(self) -> Mapping[str, int]:
+        """Return the size at which each log was last anchored, for those that ever were."""
+        ...
+
+
+class AuditView(LogView, Protocol):
+    """A snapshot in which everything can be seen as it is stored, believed or not."""
+
+    def leaves(self, origin: str, start: int, stop: int) -> Sequence[StoredLeaf]:
+        """Return the leaf rows from ``start`` to ``stop`` (exclusive) that exist, in order."""
+        ...
+
+    def tile(self, origin: str, level: int, index: int) -> bytes | None:
+        """Return a stored tile, if it exists."""
+        ...
+
+    def stored_facts(self, start: int, stop: int) -> Sequence[StoredFact]:
+        """Return the fact rows from ``start`` to ``stop`` (exclusive) that exist, in order."""
+        ...
+
+    def extent(self, origin: str) -> Extent:
+        """Return how much of a log is stored, whatever its head says."""
+        ...
+
+    def last_fact(self) -> int:
+        """Return the highest index of a fact row, -1 without any."""
+        ...
+
 
 class LedgerStore(Protocol):
     """Where facts, writes and logs become durable.
@@ -80,10 +108,49 @@ class LedgerStore(Protocol):
         """Open a consistent snapshot for reading."""
         ...
 
+    def inspect(self) -> AbstractContextManager[AuditView]:
+        """Open a consistent snapshot for an audit."""
+        ...
+
     def notify(self, wake: Event) -> None:
         """Set ``wake`` after every commit of this process; commits of other replicas are not announced."""
         ...
 
     def close(self) -> None:
         """Finish what was handed in, then take nothing more."""
+        ...
+
+
+class ProjectionStore(Protocol):
+    """Where followers keep what they make of facts. Everything in it can be made again.
+
+    Changes are atomic, but the newest may be lost in a power failure; then positions go back with the rows. Any thread
+    may call any method; several replicas may share a store.
+    """
+
+    def prepare(self, ledger: bytes) -> None:
+        """Make the tables ready, and drop what was made from another ledger or by another version of a follower."""
+        ...
+
+    def followers(self) -> Sequence[FollowerState]:
+        """Return every follower and where it stands."""
+        ...
+
+    def apply(self, name: str, facts: Sequence[Recorded], after: int, position: int) -> bool:
+        """Let a follower at ``after`` see facts and stand at ``position``, in one transaction.
+
+        Returns False, and nothing changes, when the follower no longer stands at ``after``.
+        """
+        ...
+
+    def reset(self, name: str) -> None:
+        """Drop all that a follower made and put it before fact 0."""
+        ...
+
+
+class SubjectIndex(Protocol):
+    """Which facts are about which subject; a projection, so a little behind."""
+
+    def facts_about(self, subject: str, limit: int, before: int | None = None) -> Sequence[int]:
+        """Return the indexes of the newest facts about a subject, newest first, below ``before``."""
         ...

@@ -16,10 +16,10 @@ from chainward.ledger.frontier import TILE_HEIGHT, TILE_WIDTH
 if TYPE_CHECKING:
     from chainward.formats.tile import EntriesPath, TilePath
     from chainward.ledger.model import Recorded
-    from chainward.ledger.ports import LogView
+    from chainward.ledger.ports import LogView, SubjectIndex
     from chainward.ledger.prove import Prover
 
-__all__ = ["Consistency", "Inclusion", "consistency", "entries", "fact", "inclusion", "tile"]
+__all__ = ["Consistency", "Inclusion", "consistency", "entries", "fact", "facts_about", "inclusion", "tile"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,13 @@ def fact(view: LogView, index: int) -> Recorded:
     if not found:
         raise FactUnknown(f"there is no fact {index}")
     return found[0]
+
+
+def facts_about(
+    view: LogView, subjects: SubjectIndex, subject: str, limit: int, before: int | None = None
+) -> tuple[Recorded, ...]:
+    """Return the newest facts about a subject, newest first, below ``before``."""
+    return tuple(reversed(view.facts_at(subjects.facts_about(subject, limit, before))))
 
 
 def inclusion(view: LogView, prover: Prover, origin: str, index: int, size: int | None = None) -> Inclusion:

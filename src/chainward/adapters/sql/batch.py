@@ -7,9 +7,9 @@ as an exception.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
@@ -18,20 +18,20 @@ from chainward.adapters.sql.errors import DatabaseUnavailable
 from chainward.adapters.sql.metadata import microseconds
 from chainward.formats.tile import MAX_ENTRY
 from chainward.kernel.problem import Problem
-from chainward.ledger.errors import EntryTooLarge, LogReserved, LogUnknown, WriteFailed
-from chainward.ledger.model import Receipt, commitment, envelope_of
+from chainward.ledger.anchor import MarkAnchored
+from chainward.ledger.errors import AnchorStale, EntryTooLarge, LogReserved, LogUnknown, WriteFailed
+from chainward.ledger.model import Receipt, Write, commitment, envelope_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from sqlalchemy import Connection
 
     from chainward.ledger.frontier import Frontier
-    from chainward.ledger.model import Unit, Write
+    from chainward.ledger.model import Unit
     from chainward.ledger.ports import CheckpointSigner
 
-__all__ = ["Batch", "Handler", "Rules", "Scope"]
+__all__ = ["OWN_HANDLERS", "Batch", "Handler", "Rules", "Scope"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,17 @@ class Scope:
     dialect_name: str
 
 
+def _mark_anchored(scope: Scope, write: MarkAnchored) -> None:
+    if not growth.mark_anchored(scope.connection, write.origin, write.size):
+        raise AnchorStale(f"log {write.origin} was anchored at {write.size} or more meanwhile")
+
+
 Handler = Callable[[Scope, Any], None]
 """What carries out one type of write; it may refuse with a Problem."""
+
+
+OWN_HANDLERS: Final[Mapping[type[Write], Handler]] = {MarkAnchored: _mark_anchored}
+"""The handlers of the ledger's own writes; every writer has them."""
 
 
 @dataclass(frozen=True, slots=True)

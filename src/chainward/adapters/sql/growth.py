@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, select, update
 
-from chainward.adapters.sql.ledger import LOG_HEAD, LOG_TILE, SqlLogView, upsert
+from chainward.adapters.sql.ledger import LOG_ANCHOR, LOG_HEAD, LOG_TILE, SqlLogView, upsert
 from chainward.ledger.errors import CommitUncertain, LogTampered
 from chainward.ledger.frontier import TILE_HEIGHT, TILE_WIDTH, Frontier
 
@@ -30,6 +30,7 @@ __all__ = [
     "insert_leaves",
     "load_frontier",
     "lock_heads",
+    "mark_anchored",
     "move_head",
     "store_tiles",
 ]
@@ -144,6 +145,17 @@ def move_head(connection: Connection, head: Head, size: int, root: bytes, checkp
     }
     if connection.execute(_MOVE_HEAD, values).rowcount != 1:
         raise CommitUncertain(f"another writer moved the head of log {head.origin}")
+
+
+def mark_anchored(connection: Connection, origin: str, size: int) -> bool:
+    """Remember the size at which a log was anchored; False if a size as large is known."""
+    statement = upsert(connection.dialect.name, LOG_ANCHOR).values(origin=origin, size=size)
+    statement = statement.on_conflict_do_update(
+        index_elements=["origin"],
+        set_={"size": statement.excluded.size},
+        where=LOG_ANCHOR.c.size < statement.excluded.size,
+    )
+    return connection.execute(statement).rowcount == 1
 
 
 def _insert(connection: Connection, statements: dict[str, str], rows: Sequence[tuple[Any, ...]]) -> None:

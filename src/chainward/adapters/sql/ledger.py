@@ -10,13 +10,13 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, bindparam, select
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chainward.adapters.sql.metadata import INDEX, METADATA, Instant
 from chainward.ledger.errors import LogUnknown
 from chainward.ledger.frontier import TILE_WIDTH
-from chainward.ledger.model import LogHead, StoredFact, recorded
+from chainward.ledger.model import Extent, LogHead, StoredFact, StoredLeaf, recorded
 from chainward.ledger.proofs import leaf_hash
 
 if TYPE_CHECKING:
@@ -29,7 +29,18 @@ if TYPE_CHECKING:
     from chainward.adapters.sql.writer import Writer
     from chainward.ledger.model import Receipt, Recorded, Unit
 
-__all__ = ["FACT", "LOG_HEAD", "LOG_LEAF", "LOG_POSITION", "LOG_TILE", "SqlLedgerStore", "SqlLogView", "upsert"]
+__all__ = [
+    "FACT",
+    "LOG_ANCHOR",
+    "LOG_HEAD",
+    "LOG_LEAF",
+    "LOG_POSITION",
+    "LOG_TILE",
+    "SqlAuditView",
+    "SqlLedgerStore",
+    "SqlLogView",
+    "upsert",
+]
 
 _HASH: Final = 32
 
@@ -68,6 +79,12 @@ LOG_TILE: Final = Table(
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False),
 )
+LOG_ANCHOR: Final = Table(
+    "log_anchor",
+    METADATA,
+    Column("origin", String, primary_key=True),
+    Column("size", BigInteger, nullable=False),
+)
 FACT: Final = Table(
     "fact",
     METADATA,
@@ -94,6 +111,7 @@ _LEAF_RANGE: Final = (
 )
 _HASHES: Final = select(LOG_LEAF.c.hash).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
 _ENTRIES: Final = select(LOG_LEAF.c.entry).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
+_LEAVES: Final = select(LOG_LEAF.c.idx, LOG_LEAF.c.hash, LOG_LEAF.c.entry).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
 _POSITION: Final = select(LOG_POSITION.c.idx).where(
     LOG_POSITION.c.origin == bindparam("b_origin"), LOG_POSITION.c.hash == bindparam("b_hash")
 )
@@ -170,6 +188,40 @@ class SqlLogView:
         rows = self._connection.execute(_FACTS_AT, {"b_indexes": list(indexes)}) if indexes else ()
         return [recorded(StoredFact(*row)) for row in rows]
 
+    def anchored(self) -> dict[str, int]:
+        """Return the size at which each log was last anchored."""
+        rows = self._connection.execute(select(LOG_ANCHOR.c.origin, LOG_ANCHOR.c.size))
+        return {row.origin: row.size for row in rows}
+
+
+class SqlAuditView(SqlLogView):
+    """Shows the rows as they are; implements AuditView."""
+
+    def leaves(self, origin: str, start: int, stop: int) -> list[StoredLeaf]:
+        """Return leaf rows."""
+        return [StoredLeaf(*row) for row in self._connection.execute(_LEAVES, _leaves(origin, start, stop))]
+
+    def tile(self, origin: str, level: int, index: int) -> bytes | None:
+        """Return a stored tile."""
+        return self._connection.execute(_TILE, {"b_origin": origin, "b_level": level, "b_index": index}).scalar()
+
+    def stored_facts(self, start: int, stop: int) -> list[StoredFact]:
+        """Return fact rows."""
+        keys = {"b_after": start - 1, "b_limit": stop - start}
+        found = (StoredFact(*row) for row in self._connection.execute(_FACTS, keys))
+        return [stored for stored in found if stored.index < stop]
+
+    def extent(self, origin: str) -> Extent:
+        """Return how much of a log is stored."""
+        last = select(func.coalesce(func.max(LOG_LEAF.c.idx), -1)).where(LOG_LEAF.c.origin == origin)
+        tiles = select(func.count()).select_from(LOG_TILE).where(LOG_TILE.c.origin == origin)
+        return Extent(self._connection.execute(last).scalar_one(), self._connection.execute(tiles).scalar_one())
+
+    def last_fact(self) -> int:
+        """Return the highest index of a fact."""
+        last: int = self._connection.execute(select(func.coalesce(func.max(FACT.c.idx), -1))).scalar_one()
+        return last
+
 
 def _leaves(origin: str, start: int, stop: int) -> dict[str, object]:
     return {"b_origin": origin, "b_start": start, "b_stop": stop}
@@ -191,6 +243,12 @@ class SqlLedgerStore:
         """Open a consistent snapshot."""
         with self._database.read() as connection:
             yield SqlLogView(connection)
+
+    @contextmanager
+    def inspect(self) -> Iterator[SqlAuditView]:
+        """Open a consistent snapshot for an audit."""
+        with self._database.read() as connection:
+            yield SqlAuditView(connection)
 
     def notify(self, wake: threading.Event) -> None:
         """Set ``wake`` after every commit of this process."""

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from chainward.adapters.sql import growth
-from chainward.adapters.sql.batch import Batch, Handler, Rules, Scope
+from chainward.adapters.sql.batch import OWN_HANDLERS, Batch, Handler, Rules, Scope
 from chainward.adapters.sql.errors import DatabaseUnavailable
 from chainward.kernel.problem import Problem
 from chainward.ledger.errors import CommitUncertain, LedgerClosed, WriteFailed
@@ -61,7 +61,7 @@ class Writer:
         clock: Clock,
     ) -> None:
         self._database = database
-        self._rules = Rules({signer.origin: signer for signer in signers}, facts_origin, handlers)
+        self._rules = Rules({signer.origin: signer for signer in signers}, facts_origin, {**OWN_HANDLERS, **handlers})
         self._clock = clock
         self._frontiers: dict[str, Frontier] = {}
         self._latest: datetime | None = None
