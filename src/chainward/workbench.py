@@ -7,10 +7,12 @@ pays for what it uses and nothing else.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from chainward.adapters.folder import LayoutReader
@@ -18,20 +20,40 @@ if TYPE_CHECKING:
     from chainward.delivery.build import Builder
     from chainward.delivery.image import LayerPlan
     from chainward.delivery.ports import ResultFolder
-    from chainward.kernel.instant import Clock
+    from chainward.kernel.digest import Digest
     from chainward.keys.local import PrivateKey
+    from chainward.keys.model import PublicKey
+    from chainward.sbom.model import Sbom
+    from chainward.trust.model import TrustedLog
 
 __all__ = [
+    "FileUnusable",
     "builder",
-    "clock",
+    "file_digest",
+    "inventory",
     "layer",
     "layout",
     "open_key",
+    "read_bytes",
+    "read_public_key",
     "registry",
     "remote",
     "result_folder",
     "signature_log",
+    "store_key",
+    "trusted_logs",
+    "write_secret",
 ]
+
+_TRUSTED_ROOT_LIMIT: Final = 1024 * 1024
+
+
+class FileUnusable(Problem):
+    """A file that was named on the command line cannot be read, or is too large for what it should hold."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "file-unusable"
+    hint = "Check the path; files of evidence are at most a few megabytes."
 
 
 @contextmanager
@@ -50,18 +72,33 @@ def registry(connection: Remote) -> RemoteRegistry:
     return RemoteRegistry(connection)
 
 
-def signature_log(connection: Remote) -> RemoteSignatureLog:
-    """Return the signature log of a platform."""
+def signature_log(connection: Remote, trusted_root: Path | None = None) -> RemoteSignatureLog:
+    """Return the signature log of a platform, known from a trusted root in a file or from the platform itself."""
     from chainward.adapters.remote import RemoteSignatureLog
 
-    return RemoteSignatureLog(connection)
+    return RemoteSignatureLog(connection, trusted_logs(connection, trusted_root)[-1])
 
 
-def clock() -> Clock:
-    """Return this machine's clock."""
-    from chainward.adapters.system import SystemClock
+def trusted_logs(connection: Remote | None, trusted_root: Path | None) -> tuple[TrustedLog, ...]:
+    """Return the logs of the trusted root in a file, or of the one that the platform gives out.
 
-    return SystemClock()
+    Raises:
+        FileUnusable: there is neither, or no log in it.
+    """
+    from chainward.trust.root import logs_of_trusted_root
+
+    if trusted_root is not None:
+        document = read_bytes(trusted_root, _TRUSTED_ROOT_LIMIT)
+    elif connection is not None:
+        document = connection.raw("/trusted_root.json")
+    else:
+        raise FileUnusable(
+            "no trusted root was given", hint="Give --trusted-root; get one with: chainward trust export"
+        )
+    logs = logs_of_trusted_root(document)
+    if not logs:
+        raise FileUnusable("the trusted root names no log")
+    return logs
 
 
 def builder(source: Path, environment: Mapping[str, str]) -> Builder:
@@ -94,13 +131,84 @@ def layout(path: Path) -> LayoutReader:
     """Return the image in ``path``: an OCI image layout, or the result folder of a build."""
     from chainward.adapters.folder import LayoutReader
 
-    inner = path / "image"
-    return LayoutReader(inner if (inner / "oci-layout").is_file() else path)
+    return LayoutReader(_layout_folder(path) or path)
 
 
-def open_key(reference: str, passphrase: bytes | None) -> PrivateKey:
-    """Open the private key that a reference such as ``file:release.key`` names."""
+def inventory(path: Path, name: str | None) -> Sbom:
+    """Return what is in ``path``: an OCI image layout, the result folder of a build, or any folder."""
+    from chainward.adapters.system import SystemClock
+    from chainward.adapters.tree.directory import DirectoryTree
+    from chainward.adapters.tree.layout import image_in_layout
+    from chainward.sbom.generate import generate
+    from chainward.sbom.model import Subject, SubjectKind
+
+    image = _layout_folder(path)
+    shown = name or path.resolve().name
+    if image is None:
+        return generate(DirectoryTree(path), subject=Subject(shown, SubjectKind.APPLICATION), clock=SystemClock())
+    digest, tree = image_in_layout(image)
+    return generate(tree, subject=Subject(shown, SubjectKind.CONTAINER, digest=digest), clock=SystemClock())
+
+
+def _layout_folder(path: Path) -> Path | None:
+    """Return the image layout that ``path`` is or holds, if any."""
+    for candidate in (path, path / "image"):
+        if (candidate / "oci-layout").is_file():
+            return candidate
+    return None
+
+
+def open_key(reference: str, passphrase: Callable[[], bytes]) -> PrivateKey:
+    """Open the private key that a reference such as ``file:release.key`` names; asks for a passphrase if it has one."""
     from chainward.adapters.signers import open_signer
     from chainward.keys.uri import KeyReference
 
     return open_signer(KeyReference.parse(reference), passphrase)
+
+
+def store_key(private: Path, public: Path, key: PrivateKey, passphrase: bytes) -> None:
+    """Write a key pair into two new files, the private half under ``passphrase``."""
+    from chainward.adapters.signers import write_secret_file
+
+    write_secret_file(private, key.encrypted_pem(passphrase))
+    public.write_bytes(key.public_key.pem)
+
+
+def read_public_key(path: Path) -> PublicKey:
+    """Return the public key in a PEM file."""
+    from chainward.adapters.signers import read_key_file
+    from chainward.keys.model import PublicKey
+
+    return PublicKey.from_pem(read_key_file(path))
+
+
+def write_secret(path: Path, content: bytes) -> None:
+    """Write a new file that only its owner can read."""
+    from chainward.adapters.signers import write_secret_file
+
+    write_secret_file(path, content)
+
+
+def read_bytes(path: Path, limit: int) -> bytes:
+    """Return the content of a file; raises FileUnusable above ``limit`` bytes."""
+    try:
+        with path.open("rb") as handle:
+            content = handle.read(limit + 1)
+    except OSError as error:
+        raise FileUnusable(f"{path}: {error.strerror}") from error
+    if len(content) > limit:
+        raise FileUnusable(f"{path} is larger than {limit} bytes")
+    return content
+
+
+def file_digest(path: Path) -> Digest:
+    """Return the sha256 of a file of any size."""
+    import hashlib
+
+    from chainward.kernel.digest import Algorithm, Digest
+
+    try:
+        with path.open("rb") as handle:
+            return Digest(Algorithm.SHA256, hashlib.file_digest(handle, "sha256").hexdigest())
+    except OSError as error:
+        raise FileUnusable(f"{path}: {error.strerror}") from error

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from chainward.formats.rekor import HashedRekord
     from chainward.kernel.digest import Digest
     from chainward.kernel.name import RepositoryName
+    from chainward.trust.model import TrustedLog
 
 __all__ = ["Remote", "RemoteRegistry", "RemoteSignatureLog"]
 
@@ -148,10 +149,14 @@ class Remote:
 
 
 class RemoteSignatureLog:
-    """The signature log of the platform through its Rekor v2 interface; implements trust's SignatureLog."""
+    """The signature log of the platform through its Rekor v2 interface; implements trust's SignatureLog.
 
-    def __init__(self, remote: Remote) -> None:
+    ``log`` is how the caller knows the log: from a trusted root of its own, not from the log's answers.
+    """
+
+    def __init__(self, remote: Remote, log: TrustedLog) -> None:
         self._remote = remote
+        self.log = log
 
     def submit(self, entry: HashedRekord) -> LogEntry:
         """Log a signature; returns once a signed checkpoint covers it."""
@@ -204,6 +209,14 @@ class RemoteRegistry:
         answer = self._remote.request("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": "*/*"})
         return answer.headers.get("Content-Type", ""), answer.content
 
+    def referrers(self, repository: RepositoryName, digest: Digest) -> list[dict[str, Any]]:
+        """Return the descriptors of everything that names ``digest`` as its subject."""
+        document = self._remote.get(f"/v2/{repository}/referrers/{digest}")
+        manifests = document.get("manifests") if isinstance(document, dict) else None
+        if not isinstance(manifests, list):
+            raise AnswerUnexpected(f"the registry did not answer a list of referrers of {digest}")
+        return manifests
+
     def get_blob(self, repository: RepositoryName, digest: Digest) -> bytes:
         """Return a blob whose bytes hash to its digest."""
         content = self._remote.raw(f"/v2/{repository}/blobs/{digest}")
@@ -242,9 +255,10 @@ def _members(document: dict[str, Any], response: httpx.Response) -> tuple[str, s
     errors = document.get("errors")
     if isinstance(errors, list) and errors and isinstance(errors[0], dict):
         first = errors[0]
-        detail = first.get("detail") if isinstance(first.get("detail"), dict) else {}
+        told = first.get("detail")
+        detail: dict[str, Any] = told if isinstance(told, dict) else {}
         code = str(detail.get("code") or first.get("code") or "registry-error").lower().replace("_", "-")
-        return code, str(first.get("message", "the registry refused")), detail.get("hint"), dict(detail)
+        return code, str(first.get("message", "the registry refused")), detail.get("hint"), detail
     code = str(document.get("code") or f"http-{response.status_code}")
     message = str(document.get("detail") or document.get("title") or f"the platform answered {response.status_code}")
     known = {"type", "title", "status", "detail", "code", "hint", "kind"}

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 
 from chainward.keys.errors import KeyMalformed, KeyUnsupported, SignatureInvalid
 
-__all__ = ["PublicKey", "Scheme", "SignatureInvalid", "raw_ed25519"]
+__all__ = ["PublicKey", "Scheme", "SignatureInvalid", "ed25519_of", "raw_ed25519"]
 
 _MAX_ENCODED: Final = 16 * 1024
 _DIGEST_SIZE: Final = 32
@@ -135,6 +135,19 @@ def raw_ed25519(public_key: PublicKey) -> bytes:
     if not isinstance(key, Ed25519PublicKey):
         raise KeyUnsupported(f"a {public_key.scheme} key is not an Ed25519 key", hint="Logs sign with Ed25519 keys.")
     return key.public_bytes_raw()
+
+
+def ed25519_of(raw: bytes) -> PublicKey:
+    """Return the Ed25519 key of 32 raw bytes, as it stands in a signed note's verifier key.
+
+    Raises:
+        KeyMalformed: not 32 bytes.
+    """
+    try:
+        key = Ed25519PublicKey.from_public_bytes(raw)
+    except ValueError:
+        raise KeyMalformed(f"an Ed25519 key has 32 bytes, not {len(raw)}") from None
+    return PublicKey.from_der(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
 # Parsing a key costs as much as a quarter of a verification; the same few keys verify nearly everything.

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
+from chainward import workbench
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from chainward.adapters.remote import Remote
+    from chainward.keys.local import PrivateKey
 
-    _Command = TypeVar("_Command", bound=Callable[..., Any])
-
-__all__ = ["SecretMissing", "connect", "passphrase", "platform_options"]
+__all__ = ["PlatformAddress", "SecretMissing", "passphrase", "platform_options", "signing_key", "signing_options"]
 
 _SECRET_LIMIT = 4096
 
@@ -31,34 +33,63 @@ class SecretMissing(Problem):
     hint = "Name a file with --token-file or CHAINWARD_TOKEN_FILE, or set CHAINWARD_TOKEN."
 
 
-def platform_options(command: _Command) -> _Command:
-    """Add ``--url``, ``--token-file`` and ``--ca`` to a verb that talks to the platform."""
-    options = (
-        click.option(
-            "--url", envvar="CHAINWARD_URL", default="http://127.0.0.1:8420", show_default=True, help="The platform."
-        ),
-        click.option(
-            "--token-file",
-            envvar="CHAINWARD_TOKEN_FILE",
-            type=click.Path(dir_okay=False),
-            help="File with the API token (else CHAINWARD_TOKEN).",
-        ),
-        click.option(
-            "--ca", "authority", envvar="CHAINWARD_CA", type=click.Path(exists=True), help="CA bundle for https."
-        ),
+@dataclass(frozen=True, slots=True)
+class PlatformAddress:
+    """Which platform a verb talks to, and as whom."""
+
+    url: str
+    token_file: str | None
+    authority: str | None
+
+    @contextmanager
+    def connect(self) -> Iterator[Remote]:
+        """Open the platform with the token that was given."""
+        with workbench.remote(self.url, _token(self.token_file), certificate_authority=self.authority) as remote:
+            yield remote
+
+
+def platform_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--url``, ``--token-file`` and ``--ca`` to a verb; it gets them as one PlatformAddress named ``at``."""
+
+    @click.option(
+        "--url", envvar="CHAINWARD_URL", default="http://127.0.0.1:8420", show_default=True, help="The platform."
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    @click.option(
+        "--token-file",
+        envvar="CHAINWARD_TOKEN_FILE",
+        type=click.Path(dir_okay=False),
+        help="File with the API token (else CHAINWARD_TOKEN).",
+    )
+    @click.option("--ca", "authority", envvar="CHAINWARD_CA", type=click.Path(exists=True), help="CA bundle for https.")
+    @wraps(command)
+    def with_address(*, url: str, token_file: str | None, authority: str | None, **rest: object) -> None:
+        command(at=PlatformAddress(url, token_file, authority), **rest)
+
+    return with_address
 
 
-@contextmanager
-def connect(url: str, token_file: str | None, authority: str | None) -> Iterator[Remote]:
-    """Open the platform with the token that was given."""
-    from chainward import workbench
+def signing_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add ``--key`` and ``--trusted-root`` to a verb that signs."""
+    key = click.option(
+        "--key",
+        envvar="CHAINWARD_KEY",
+        required=True,
+        help="Private key, such as release.key or file:release.key; its passphrase as for `chainward keys`.",
+    )
+    root = click.option(
+        "--trusted-root",
+        envvar="CHAINWARD_TRUSTED_ROOT",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="Know the log from this file. [default: the platform's own]",
+    )
+    with_root: Callable[..., None] = root(command)
+    with_key: Callable[..., None] = key(with_root)
+    return with_key
 
-    with workbench.remote(url, _token(token_file), certificate_authority=authority) as remote:
-        yield remote
+
+def signing_key(reference: str) -> PrivateKey:
+    """Open the private key that ``--key`` names."""
+    return workbench.open_key(reference, lambda: passphrase(f"Passphrase for {reference}"))
 
 
 def passphrase(prompt: str, *, confirm: bool = False) -> bytes:

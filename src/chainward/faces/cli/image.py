@@ -1,0 +1,49 @@
+"""Image names as a verb takes them: ``host/repository:tag``, ``repository@sha256:…`` or a bare digest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from chainward.kernel.digest import Digest
+from chainward.kernel.name import ImageName
+from chainward.kernel.problem import Kind, Problem
+
+if TYPE_CHECKING:
+    from chainward.adapters.remote import Remote
+    from chainward.kernel.name import RepositoryName
+
+__all__ = ["ForeignImage", "digest_of", "image_of", "resolve"]
+
+_BARE = ("sha256:", "sha512:")
+
+
+class ForeignImage(Problem):
+    """The image name names another registry than the platform that was asked."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "image-foreign"
+    hint = "Leave the host out, or name the platform that holds the image with --url."
+
+
+def image_of(platform: Remote, text: str, hosts: frozenset[str] = frozenset()) -> ImageName:
+    """Read an image name of this platform."""
+    image = ImageName.parse(text)
+    if image.host and image.host != platform.host and image.host not in hosts:
+        raise ForeignImage(f"{text[:120]!r} is not an image of {platform.host}")
+    return image
+
+
+def resolve(platform: Remote, image: ImageName) -> Digest:
+    """Return the digest that an image name stands for now; asks the platform only if the name has none."""
+    if image.digest is not None:
+        return image.digest
+    answer = platform.request("HEAD", f"/v2/{image.repository}/manifests/{image.tag}", headers={"Accept": "*/*"})
+    return Digest.parse(answer.headers.get("Docker-Content-Digest", ""))
+
+
+def digest_of(platform: Remote, text: str) -> tuple[RepositoryName | None, Digest]:
+    """Return repository and digest of an image name, or a bare digest."""
+    if text.startswith(_BARE):
+        return None, Digest.parse(text)
+    image = image_of(platform, text)
+    return image.repository, resolve(platform, image)

@@ -1,0 +1,34 @@
+"""``chainward promote``: move an image to the next environment, its evidence checked again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from chainward.faces.cli.decision import fail_unless_allowed, lines_of
+from chainward.faces.cli.image import image_of
+from chainward.faces.cli.output import emit, json_option
+from chainward.faces.cli.session import platform_options
+
+if TYPE_CHECKING:
+    from chainward.faces.cli.session import PlatformAddress
+
+__all__ = ["command"]
+
+
+@click.command("promote")
+@click.argument("image")
+@click.option("--to", "environment", required=True, help="Environment, such as staging.")
+@platform_options
+@json_option
+def command(image: str, environment: str, at: PlatformAddress, as_json: bool) -> None:
+    """Promote IMAGE to an environment. The evidence is verified anew, and the verdict signed as a VSA.
+
+    Exit status 1 means that the gate said no; the failed checks say why and what to do.
+    """
+    with at.connect() as platform:
+        name = image_of(platform, image)
+        answer = platform.post("/api/v1/promotions", {"image": str(name), "to": environment})
+    emit(as_json, answer, [f"{image} → {environment}", *lines_of(answer)])
+    fail_unless_allowed(answer)
