@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["BUILT_IN", "decide"]
 
 _PLATFORM: Final = "platform"
+_SHOW: Final = "chainward policy show"
 _ORDER: Final = {name: position for position, name in enumerate(("revocation", "match", *BY_NAME))}
 
 BUILT_IN: Final = (
@@ -44,6 +45,8 @@ def decide(policy: Policy, question: Question, evidence: Evidence) -> Decision:
             continue
         if applies:
             applied += 1
+            if not rule.requirements:
+                checks.append(Check(rule.id, "match", Outcome.ERROR, CHECK_ERROR, "the rule demands nothing", _SHOW))
             checks.extend(_judged(rule, requirement, question, evidence, flips) for requirement in rule.requirements)
     if not applied:
         checks.append(_no_match(policy, question))
@@ -71,7 +74,7 @@ def _check(rule: str, name: str, judgement: Judgement) -> Check:
 
 def _broken(name: str, error: Exception) -> Judgement:
     message = f"the check {name} broke down ({type(error).__name__}), so it says no"
-    return Judgement(Outcome.ERROR, CHECK_ERROR, message, "chainward policy show")
+    return Judgement(Outcome.ERROR, CHECK_ERROR, message, _SHOW)
 
 
 def _revocation(question: Question, evidence: Evidence) -> Check:
@@ -91,4 +94,4 @@ def _no_match(policy: Policy, question: Question) -> Check:
         f"no rule of policy {policy.name} applies to {question.repository} at the gate {question.gate.value} into "
         f"{question.environment}, so nothing allows it"
     )
-    return Check(_PLATFORM, "match", Outcome.FAIL, "policy-no-match", message, "chainward policy show")
+    return Check(_PLATFORM, "match", Outcome.FAIL, "policy-no-match", message, _SHOW)

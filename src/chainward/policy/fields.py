@@ -179,7 +179,7 @@ class Fields:
 def suggestion(word: str, known: Sequence[str]) -> str:
     """Return what somebody who wrote ``word`` may have meant, as the end of a sentence."""
     close = difflib.get_close_matches(word[:80], known, n=1)
-    return f"; did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+    return f"; did you mean '{close[0]}'?" if close else f"; known are {', '.join(known)}"
 
 
 def _describe(node: Node) -> str:

@@ -19,22 +19,22 @@ if TYPE_CHECKING:
     from chainward.policy.rules.declaration import Judgement
     from chainward.trust.model import VerifiedStatement
 
-__all__ = ["KIND", "TestsPassed"]
+__all__ = ["KIND", "PassedTests"]
 
 
 @dataclass(frozen=True, slots=True)
-class TestsPassed:
+class PassedTests:
     """Who signs the result; the result itself must be ``passed``."""
 
     signers: tuple[str, ...]
 
 
-def _read(fields: Fields) -> TestsPassed:
+def _read(fields: Fields) -> PassedTests:
     fields.choice("result", ("passed",), "passed")
-    return TestsPassed(fields.signers())
+    return PassedTests(fields.signers())
 
 
-def _judge(wanted: TestsPassed, question: Question, evidence: Evidence) -> Judgement:
+def _judge(wanted: PassedTests, question: Question, evidence: Evidence) -> Judgement:
     step = f"chainward attest {image(question)}"
 
     def examine(statement: VerifiedStatement) -> Judgement:
