@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import URL, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.pool import QueuePool
 
-from chainward.adapters.sql.errors import DatabaseUnavailable
+from chainward.adapters.sql.errors import DatabaseUnavailable, is_outage
 
 if TYPE_CHECKING:
     import sqlite3
@@ -104,8 +104,12 @@ class Database:
         try:
             with self._reader.connect() as connection, connection.begin():
                 yield connection
-        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
-            raise DatabaseUnavailable(f"the database did not answer: {_reason(error)}") from error
+        except PoolTimeoutError as error:
+            raise DatabaseUnavailable("every reading connection is in use") from error
+        except DBAPIError as error:
+            if not is_outage(error):
+                raise
+            raise DatabaseUnavailable(f"the database did not answer: {type(error.orig).__name__}") from error
 
     def first(self, statement: str, parameters: tuple[Any, ...]) -> tuple[Any, ...] | None:
         """Run one statement, written for the driver, and return its first row; one statement is one snapshot.
@@ -115,6 +119,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database does not answer.
         """
+        driver = self._reader.dialect.loaded_dbapi
         try:
             connection = self._reader.raw_connection()
             try:
@@ -124,7 +129,7 @@ class Database:
                 cursor.close()
             finally:
                 connection.close()
-        except (self._reader.dialect.loaded_dbapi.Error, PoolTimeoutError) as error:
+        except (driver.OperationalError, driver.InterfaceError, PoolTimeoutError) as error:
             raise DatabaseUnavailable(f"the database did not answer: {type(error).__name__}") from error
         return row
 
@@ -132,10 +137,6 @@ class Database:
         """Close every connection."""
         self._reader.dispose()
         self.writer.dispose()
-
-
-def _reason(error: OperationalError | InterfaceError | PoolTimeoutError) -> str:
-    return type(error).__name__ if isinstance(error, PoolTimeoutError) else type(error.orig).__name__
 
 
 def _sqlite(path: Path, pragmas: tuple[str, ...], begin: str, size: int) -> Engine:

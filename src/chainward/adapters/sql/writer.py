@@ -14,7 +14,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from concurrent.futures import Future
-from copy import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -186,7 +185,11 @@ def _problem_of(error: BaseException) -> Problem:
 
 
 def _own(problem: Problem) -> Problem:
-    """Return a copy for one caller: an exception that several threads raise would mix their tracebacks."""
-    own = copy(problem)
+    """Return a copy for one caller: an exception that several threads raise would mix their tracebacks.
+
+    The constructor is passed by, because each type of problem takes other arguments.
+    """
+    own = type(problem).__new__(type(problem), *problem.args)
+    own.__dict__.update(problem.__dict__)
     own.__cause__ = problem.__cause__
     return own
