@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from sqlalchemy import text
 from tests.postgres import Cluster, NoClusterError, Server
 
 from chainward.adapters.sql import append_only
@@ -139,6 +140,20 @@ class PlatformDatabase:
         """Open the same database once more, as a second process would."""
         self._others.append(Database.open(self.url))
         return self._others[-1]
+
+    def tamper(self, statement: str, value: bytes = bytes(32), **values: object) -> None:
+        """Change rows behind the ledger's back, as somebody who owns the database can; ``:value`` is ``value``."""
+        clause = text(statement)
+        given = {"value": value} | values
+        with self.database.writer.begin() as connection:
+            for guard in append_only.GUARDS:
+                if self.dialect == "postgresql":
+                    connection.execute(text(f"DROP FUNCTION {guard.table.name}_refuse() CASCADE"))
+                else:
+                    for name in guard.names:
+                        connection.execute(text(f"DROP TRIGGER {name}"))
+            connection.execute(clause, {name: given[name] for name in clause.compile().params})
+            append_only.install(connection)
 
     def close(self) -> None:
         for ledger in self._ledgers:

@@ -11,10 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from chainward.adapters.sql import growth
-from chainward.adapters.sql.errors import DatabaseUnavailable
+from chainward.adapters.sql.errors import DatabaseUnavailable, is_outage
 from chainward.adapters.sql.metadata import microseconds
 from chainward.formats.tile import MAX_ENTRY
 from chainward.kernel.problem import Problem
@@ -95,7 +95,7 @@ class Batch:
         except DBAPIError as error:
             if error.connection_invalidated:
                 raise
-            if isinstance(error, (OperationalError, InterfaceError)):
+            if is_outage(error):
                 raise DatabaseUnavailable(f"the database refused a write: {type(error.orig).__name__}") from error
             raise WriteFailed(f"a write was refused by the database: {type(error.orig).__name__}") from error
         except Exception as error:

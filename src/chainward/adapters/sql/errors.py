@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import sqlite3
+from typing import ClassVar, Final
+
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from chainward.kernel.problem import Kind, Problem
 
-__all__ = ["DatabaseUnavailable", "SchemaMismatch"]
+__all__ = ["DatabaseUnavailable", "SchemaMismatch", "is_outage"]
+
+_PRIMARY: Final = 0xFF
+_OWN_FAULT: Final = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_READONLY})
 
 
 class DatabaseUnavailable(Problem):
@@ -23,3 +29,14 @@ class SchemaMismatch(Problem):
     kind: ClassVar[Kind] = Kind.UNAVAILABLE
     code: ClassVar[str] = "database-schema-mismatch"
     hint = "Run: chainward up --migrate (after a backup), or use the version that wrote the database."
+
+
+def is_outage(error: DBAPIError) -> bool:
+    """Whether the database failed (lost, locked, full, broken), rather than the statement that it was given.
+
+    SQLite reports both as OperationalError; only its result code tells a missing table from a full disk.
+    """
+    if not isinstance(error, (OperationalError, InterfaceError)):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code is None or code & _PRIMARY not in _OWN_FAULT

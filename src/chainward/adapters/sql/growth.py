@@ -155,7 +155,7 @@ def mark_anchored(connection: Connection, origin: str, size: int) -> bool:
         set_={"size": statement.excluded.size},
         where=LOG_ANCHOR.c.size < statement.excluded.size,
     )
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement.returning(LOG_ANCHOR.c.origin)).first() is not None
 
 
 def _insert(connection: Connection, statements: dict[str, str], rows: Sequence[tuple[Any, ...]]) -> None:

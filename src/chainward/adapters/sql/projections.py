@@ -80,7 +80,8 @@ class SqlProjectionStore:
                 connection.execute(SOURCE.delete())
                 connection.execute(FOLLOWER.delete())
                 connection.execute(SOURCE.insert(), {"id": 1, "ledger": ledger})
-            known = dict(connection.execute(select(FOLLOWER.c.name, FOLLOWER.c.fingerprint)).tuples())
+            rows = connection.execute(select(FOLLOWER.c.name, FOLLOWER.c.fingerprint))
+            known = {row.name: row.fingerprint for row in rows}
             self._drop_unknown(connection, known)
             for name, projection in self._projections.items():
                 if known.get(name) != projection.fingerprint:
@@ -89,7 +90,8 @@ class SqlProjectionStore:
     def followers(self) -> list[FollowerState]:
         """Return every follower and where it stands."""
         with self._database.read() as connection:
-            positions = dict(connection.execute(select(FOLLOWER.c.name, FOLLOWER.c.position)).tuples())
+            rows = connection.execute(select(FOLLOWER.c.name, FOLLOWER.c.position))
+            positions = {row.name: row.position for row in rows}
         return [
             FollowerState(name, projection.schemas, positions[name])
             for name, projection in self._projections.items()
