@@ -213,6 +213,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return self.storage.blobs or self.folder / "blobs"
 
     @property
+    def uploads(self) -> Path:
+        """The folder of unfinished uploads, on the same disk as the blobs."""
+        return self.folder / "uploads" if self.storage.blobs is None else self.storage.blobs / ".uploads"
+
+    @property
     def passphrase_file(self) -> Path:
         """The file with the passphrase of the platform's keys."""
         return self.keys.passphrase_file or self.folder / "keys" / "passphrase"

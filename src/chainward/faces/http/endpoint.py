@@ -1,0 +1,125 @@
+"""From ASGI to a translator and back: one object for each path of the route table.
+
+The order is fixed: method, media type, size, token, permission, and only then the translator. A request with a small
+body costs one hop to a thread (the token is checked there, before the body is looked at); a large body is only read
+after its sender is known to have the permission somewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+from urllib.parse import parse_qsl
+
+from anyio import to_thread
+
+from chainward.access.authorize import authorize, authorize_anywhere
+from chainward.access.model import Principal
+from chainward.faces.http.answers import Answer, send_answer
+from chainward.faces.http.auth import authenticate
+from chainward.faces.http.errors import InternalError, MethodNotAllowed, ParameterInvalid
+from chainward.faces.http.requests import Call, check_media_type, declared_length, read_body
+from chainward.faces.http.routes import Needs, Reach
+from chainward.faces.http.trace import trace_of
+from chainward.kernel.identity import Actor, Context
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from starlette.types import Receive, Scope, Send
+
+    from chainward.faces.http.routes import Route
+    from chainward.faces.http.sessions import Sessions
+    from chainward.wiring import Platform
+
+__all__ = ["ANONYMOUS", "PathEndpoint"]
+
+ANONYMOUS: Final = Principal(Actor("anonymous"), (), None, None)
+_SMALL: Final = 256 * 1024
+_QUERY_LIMIT: Final = 8192
+_MAX_PARAMETERS: Final = 32
+
+
+class PathEndpoint:
+    """All routes of one path, as an ASGI application."""
+
+    def __init__(self, routes: Sequence[Route], platform: Platform, sessions: Sessions) -> None:
+        self._routes = {route.method: route for route in routes}
+        self._platform = platform
+        self._sessions = sessions
+        if "GET" in self._routes:
+            self._routes.setdefault("HEAD", self._routes["GET"])
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; a Problem goes to whoever called this."""
+        route = self._routes.get(scope["method"])
+        if route is None:
+            allowed = ", ".join(sorted(self._routes))
+            raise MethodNotAllowed(f"only {allowed} is possible here", headers={"Allow": allowed})
+        trace = trace_of(scope)
+        trace.route, trace.page = route.path, route.page
+        answer = await self._answer(route, scope, receive)
+        await send_answer(answer, send, head=scope["method"] == "HEAD")
+
+    async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer:
+        body = b""
+        if route.accepts:
+            check_media_type(scope, route.accepts)
+            length = declared_length(scope)
+            if length is None or length > _SMALL:
+                await to_thread.run_sync(self._principal, route, scope)
+            seconds = self._platform.config.server.body_seconds
+            body = await read_body(scope, receive, limit=route.limit, seconds=seconds)
+        return await to_thread.run_sync(self._run, route, scope, body)
+
+    def _principal(self, route: Route, scope: Scope) -> Principal:
+        if not isinstance(route.access, Needs):
+            return ANONYMOUS
+        authenticator = self._platform.authenticator
+        if route.page:
+            principal = self._sessions.principal(scope["headers"], authenticator)
+        else:
+            principal = authenticate(authenticator, scope["headers"])
+        trace_of(scope).actor = str(principal.actor)
+        if route.access.reach is Reach.PLATFORM:
+            authorize(principal, route.access.permission)
+        else:
+            authorize_anywhere(principal, route.access.permission)
+        return principal
+
+    def _run(self, route: Route, scope: Scope, body: bytes) -> Answer:
+        principal = self._principal(route, scope)
+        trace = trace_of(scope)
+        call = Call(
+            platform=self._platform,
+            principal=principal,
+            context=Context(principal.actor, trace.request_id),
+            path=scope.get("path_params", {}),
+            query=_query(scope),
+            body=body,
+            needs=route.access.permission if isinstance(route.access, Needs) else None,
+            base_url=_base_url(scope),
+            headers=scope["headers"],
+        )
+        answer = route.handler(call)
+        if isinstance(route.access, Needs) and route.access.reach is Reach.REPOSITORY and not call.authorized:
+            raise InternalError(f"{route.method} {route.path} answered without naming a repository to authorize")
+        return answer
+
+
+def _query(scope: Scope) -> dict[str, str]:
+    raw: bytes = scope.get("query_string", b"")
+    if len(raw) > _QUERY_LIMIT:
+        raise ParameterInvalid(f"the query is longer than {_QUERY_LIMIT} bytes")
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
+    except ValueError:
+        raise ParameterInvalid("the query cannot be read") from None
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ParameterInvalid("a parameter of the query is given twice")
+    return found
+
+
+def _base_url(scope: Scope) -> str:
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    return f"{scope.get('scheme', 'http')}://{host.decode('latin-1')}" if host else ""

@@ -1,0 +1,45 @@
+"""Images as callers name them: which repository of this registry is meant, and which digest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from chainward.kernel.name import ImageName
+from chainward.kernel.problem import Kind, Problem
+
+if TYPE_CHECKING:
+    from chainward.faces.http.requests import Call
+    from chainward.kernel.digest import Digest
+
+__all__ = ["ImageForeign", "digest_of", "own_image"]
+
+
+class ImageForeign(Problem):
+    """The image is named with the host of another registry."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "image-foreign"
+    hint = "Name the image without a host, or with one of the hosts of this registry (instance.hosts)."
+
+
+def own_image(call: Call, text: str) -> ImageName:
+    """Return the name of an image of this registry, after the caller may do with its repository what the route is for.
+
+    Raises:
+        InvalidName, InvalidDigest: it is not the name of an image.
+        ImageForeign: it belongs to another registry.
+        Forbidden: the caller may not.
+    """
+    name = ImageName.parse(text)
+    if name.host and name.host not in call.platform.config.hosts:
+        raise ImageForeign(f"{name.host} is not a host of this registry", details={"host": name.host})
+    call.authorize(name.repository)
+    return name
+
+
+def digest_of(call: Call, name: ImageName) -> Digest:
+    """Return the digest that an image name stands for now; raises ManifestUnknown."""
+    if name.digest is not None:
+        return name.digest
+    assert name.tag is not None  # noqa: S101 - ImageName gives every name without a digest a tag
+    return call.platform.registry.resolve(name.repository, name.tag)
