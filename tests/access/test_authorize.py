@@ -77,8 +77,8 @@ def test_a_publisher_somewhere_may_log_signatures() -> None:
 def test_a_refusal_names_the_role_to_ask_for() -> None:
     with pytest.raises(Forbidden) as refusal:
         authorize(holder(Binding(Role.READER, EVERYWHERE)), Permission.PUSH, SHOP)
-    assert refusal.value.details == {"permission": "push", "role": "publisher", "repository": "shop/web"}
-    assert "publisher" in refusal.value.hint
+    assert refusal.value.details == {"permission": "push", "right": "publisher:shop/web"}
+    assert "--role publisher:shop/web" in refusal.value.hint
 
 
 @given(BINDINGS, BINDINGS, st.sampled_from(Permission), st.sampled_from(["shop/web", "shop/web/api", "blog"]))

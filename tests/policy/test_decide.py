@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+import click
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ from tests.policy.evidence import (
     policy,
 )
 
-from chainward.faces.cli import VERBS
+from chainward.faces.cli import cli
 from chainward.formats.intoto import CYCLONEDX, SLSA_PROVENANCE, TEST_RESULT, VSA
 from chainward.kernel.name import RepositoryName
 from chainward.policy.decide import decide
@@ -279,11 +279,18 @@ def test_the_starter_policy_lets_nothing_into_prod_that_lacks_a_statement(missin
 
 
 def test_every_refusal_names_a_command_that_exists() -> None:
-    for evidence in (NOTHING, replace(everything(), statements=(make.run_of_tests("ci"),), sboms=())):
+    wrong = (make.provenance(builder="x:y"), make.run_of_tests(result="FAILED"), make.sbom())
+    old = replace(everything(), statements=wrong, sboms=(), pushed_at=NOW - timedelta(days=60), host="evil.example")
+    for evidence in (NOTHING, old, replace(everything(), statements=(make.run_of_tests("ci"),), revoked=Revocation())):
         for check in decide(policy(ALL_KINDS), QUESTION, evidence).failures:
-            verbs = re.findall(r"\bchainward (\w+)", check.next_step)
-            assert verbs, check
-            assert set(verbs) <= set(VERBS), check
+            assert check.next_step
+            for step in check.next_step.split(" && "):
+                program, verb, *words = step.split(" -- ")[0].split()
+                command = cli.get_command(click.Context(cli), verb)
+                assert (program, command is None) == ("chainward", False), step
+                known = {option for parameter in command.params for option in parameter.opts} if command else set()
+                used = {word for word in words if word.startswith("-")}
+                assert used <= known, step
 
 
 # Properties

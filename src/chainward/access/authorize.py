@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from chainward.access.errors import Forbidden
-from chainward.access.model import Permission, Principal, Role
+from chainward.access.model import EVERYWHERE, Permission, Principal, Role
 
 if TYPE_CHECKING:
     from chainward.kernel.name import RepositoryName
@@ -20,7 +20,7 @@ def authorize(principal: Principal, permission: Permission, repository: Reposito
         Forbidden: no binding allows it.
     """
     if not principal.may(permission, repository):
-        raise _forbidden(principal, permission, str(repository) if repository else "**")
+        raise _forbidden(principal, permission, str(repository) if repository else "the whole platform", repository)
 
 
 def authorize_anywhere(principal: Principal, permission: Permission) -> None:
@@ -30,13 +30,16 @@ def authorize_anywhere(principal: Principal, permission: Permission) -> None:
         Forbidden: no binding allows it.
     """
     if not principal.may_anywhere(permission):
-        raise _forbidden(principal, permission, "any repository")
+        raise _forbidden(principal, permission, "any repository", None)
 
 
-def _forbidden(principal: Principal, permission: Permission, where: str) -> Forbidden:
+def _forbidden(
+    principal: Principal, permission: Permission, where: str, repository: RepositoryName | None
+) -> Forbidden:
     role = next(role for role in Role if permission in role.permissions)
+    right = f"{role.value}:{repository or EVERYWHERE}"
     return Forbidden(
-        f"{principal.actor} may not {permission.value} in {'the whole platform' if where == '**' else where}",
-        hint=f"Ask an administrator for a token with the role {role.value} for {where}: chainward token issue",
-        details={"permission": permission.value, "role": role.value, "repository": where},
+        f"{principal.actor} may not {permission.value} in {where}",
+        hint=f"Ask an administrator for a token: chainward token issue NAME --role {right}",
+        details={"permission": permission.value, "right": right},
     )

@@ -30,4 +30,4 @@ class EnvironmentUnknown(Problem):
 
     kind: ClassVar[Kind] = Kind.NOT_FOUND
     code: ClassVar[str] = "environment-unknown"
-    hint = "List the environments with: chainward service environments"
+    hint = "List the environments with: chainward service list"

@@ -11,7 +11,7 @@ from chainward.formats.slsa import decode_provenance
 from chainward.kernel.problem import Problem
 from chainward.policy.model import Outcome
 from chainward.policy.rules.declaration import SIGNERS, Code, Parameter, RuleKind, failed, missing, passed
-from chainward.policy.rules.statements import image, judge_statements
+from chainward.policy.rules.statements import attach, judge_statements
 from chainward.policy.rules.times import age_of, days
 
 if TYPE_CHECKING:
@@ -44,31 +44,35 @@ def _read(fields: Fields) -> Age:
 def _judge(wanted: Age, question: Question, evidence: Evidence) -> Judgement:
     if not wanted.signers:
         if evidence.pushed_at is None:
-            return missing("age-unknown", "nobody knows when the image was pushed", f"chainward push {image(question)}")
+            return missing("age-unknown", "nobody knows when the image was pushed", _again(question))
         return _aged(wanted.limit, question, evidence.pushed_at, "pushed")
+    step = attach(question, "chainward attest OUT --type provenance --predicate OUT/provenance.json --key KEY")
 
     def examine(statement: VerifiedStatement) -> Judgement:
         try:
             stated = decode_provenance(statement.statement.predicate)
         except Problem:
-            return failed("age-unknown", "the provenance cannot be read", f"chainward attest {image(question)}")
+            return failed("age-unknown", "the provenance cannot be read", step)
         built = stated.finished_on or stated.started_on
         if built is None:
-            return failed("age-unknown", "the provenance does not say when", f"chainward attest {image(question)}")
+            return failed("age-unknown", "the provenance does not say when", step)
         return _aged(wanted.limit, question, built, "built")
 
-    return judge_statements("age", (SLSA_PROVENANCE,), wanted.signers, KIND.codes, question, evidence, examine)
+    return judge_statements("age", (SLSA_PROVENANCE,), wanted.signers, KIND.codes, question, evidence, step, examine)
 
 
 def _aged(limit: timedelta, question: Question, instant: datetime, verb: str) -> Judgement:
-    step = f"chainward build, then chainward push; the image {image(question)} is to be replaced"
     age = age_of(instant, question.now, limit)
     when = f"{verb} on {instant:%F %T}Z"
     if age.ahead:
-        return failed("age-ahead", f"{when}, which is yet to come", step, age.flips_at)
+        return failed("age-ahead", f"{when}, which is yet to come", _again(question), age.flips_at)
     if age.too_old:
-        return failed("age-exceeded", f"{when}, which is more than {days(limit)} ago", step)
+        return failed("age-exceeded", f"{when}, which is more than {days(limit)} ago", _again(question))
     return passed("age-within", f"{when}, less than {days(limit)} ago", age.flips_at)
+
+
+def _again(question: Question) -> str:
+    return f"chainward build -o OUT -- COMMAND && chainward push OUT {question.repository}:TAG"
 
 
 KIND: Final = RuleKind(

@@ -11,7 +11,7 @@ from chainward.kernel.pattern import matches
 from chainward.kernel.problem import Problem
 from chainward.policy.model import Outcome
 from chainward.policy.rules.declaration import SIGNERS, Code, Parameter, RuleKind, failed, passed
-from chainward.policy.rules.statements import image, judge_statements, listed
+from chainward.policy.rules.statements import attach, judge_statements, listed
 
 if TYPE_CHECKING:
     from chainward.formats.slsa import Provenance as SlsaProvenance
@@ -38,7 +38,8 @@ def _read(fields: Fields) -> Provenance:
 
 
 def _judge(wanted: Provenance, question: Question, evidence: Evidence) -> Judgement:
-    step = f"chainward build, then chainward attest {image(question)}"
+    step = attach(question, "chainward attest OUT --type provenance --predicate OUT/provenance.json --key KEY")
+    again = f"chainward build -o OUT -- COMMAND && {step}"
 
     def examine(statement: VerifiedStatement) -> Judgement:
         try:
@@ -49,18 +50,20 @@ def _judge(wanted: Provenance, question: Question, evidence: Evidence) -> Judgem
             return failed(
                 "provenance-wrong-builder",
                 f"built by {_short(stated.builder_id)}, but only {listed(wanted.builders)} may build this",
-                step,
+                again,
             )
         source = _source_of(stated)
         if wanted.source and not any(matches(pattern, source) for pattern in wanted.source):
             return failed(
                 "provenance-wrong-source",
                 f"built from {_short(source) or 'a source that is not named'}, not from {listed(wanted.source)}",
-                step,
+                again,
             )
         return passed("provenance-valid", f"built by {_short(stated.builder_id)}, as {statement.signer} signed")
 
-    return judge_statements("provenance", (SLSA_PROVENANCE,), wanted.signers, KIND.codes, question, evidence, examine)
+    return judge_statements(
+        "provenance", (SLSA_PROVENANCE,), wanted.signers, KIND.codes, question, evidence, step, examine
+    )
 
 
 def _source_of(stated: SlsaProvenance) -> str:

@@ -9,7 +9,7 @@ from chainward.kernel.name import RepositoryPattern
 from chainward.policy.fields import refuse
 from chainward.policy.model import Outcome
 from chainward.policy.rules.declaration import Code, Parameter, RuleKind, failed, passed
-from chainward.policy.rules.statements import image, listed
+from chainward.policy.rules.statements import listed
 
 if TYPE_CHECKING:
     from chainward.policy.fields import Fields
@@ -36,7 +36,7 @@ def _read(fields: Fields) -> Registry:
 
 def _judge(wanted: Registry, question: Question, evidence: Evidence) -> Judgement:
     host = evidence.host.lower()
-    step = f"chainward push {image(question)}"
+    step = "chainward push OUT REPOSITORY:TAG"
     if wanted.hosts and host not in wanted.hosts:
         named = f"registry {host[:200]}" if host else "no registry that is named"
         return failed("registry-wrong-host", f"the image comes from {named}, not from {listed(wanted.hosts)}", step)

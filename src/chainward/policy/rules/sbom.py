@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from chainward.formats.intoto import CYCLONEDX
 from chainward.policy.model import Outcome
 from chainward.policy.rules.declaration import SIGNERS, Code, Parameter, RuleKind, failed, passed
-from chainward.policy.rules.statements import image, judge_statements, listed, nearest
+from chainward.policy.rules.statements import attach, judge_statements, listed, nearest
 from chainward.policy.rules.times import age_of, days
 
 if TYPE_CHECKING:
@@ -45,7 +45,9 @@ def _read(fields: Fields) -> Sbom:
 
 
 def _judge(wanted: Sbom, question: Question, evidence: Evidence) -> Judgement:
-    step = f"chainward sbom, then chainward attest {image(question)}"
+    step = attach(
+        question, "chainward sbom OUT -o sbom.json && chainward attest OUT --type sbom --predicate sbom.json --key KEY"
+    )
 
     def examine(statement: VerifiedStatement) -> Judgement:
         contents = [each for each in evidence.sboms if each.bundle == statement.bundle_digest]
@@ -54,7 +56,7 @@ def _judge(wanted: Sbom, question: Question, evidence: Evidence) -> Judgement:
         return nearest([_content(wanted, question, each, step) for each in contents], KIND.codes)
 
     types = [_TYPES[each] for each in wanted.formats]
-    return judge_statements("sbom", types, wanted.signers, KIND.codes, question, evidence, examine)
+    return judge_statements("sbom", types, wanted.signers, KIND.codes, question, evidence, step, examine)
 
 
 def _content(wanted: Sbom, question: Question, sbom: SbomEvidence, step: str) -> Judgement:

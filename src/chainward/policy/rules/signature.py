@@ -9,7 +9,7 @@ from chainward.formats.intoto import VSA
 from chainward.policy.fields import refuse
 from chainward.policy.model import Outcome
 from chainward.policy.rules.declaration import SIGNERS, Code, Parameter, RuleKind, failed, missing, passed
-from chainward.policy.rules.statements import image, is_signed_by, listed, rejections
+from chainward.policy.rules.statements import attach, is_signed_by, listed, rejections
 
 if TYPE_CHECKING:
     from chainward.policy.fields import Fields
@@ -48,7 +48,7 @@ def _judge(signature: Signature, question: Question, evidence: Evidence) -> Judg
 def _refusal(
     signature: Signature, question: Question, evidence: Evidence, about: list[VerifiedStatement], signed: list[str]
 ) -> Judgement:
-    step = f"chainward sign {image(question)}"
+    step = attach(question, "chainward sign OUT --key KEY")
     wanted = listed(signature.signers, "and" if signature.all else "or")
     if signed:
         lacking = listed([signer for signer in signature.signers if signer not in signed], "and")

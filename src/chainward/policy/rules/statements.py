@@ -21,12 +21,17 @@ if TYPE_CHECKING:
     from chainward.policy.rules.declaration import Code
     from chainward.trust.model import VerifiedStatement
 
-__all__ = ["image", "is_signed_by", "judge_statements", "listed", "nearest", "rejections"]
+__all__ = ["attach", "image", "is_signed_by", "judge_statements", "listed", "nearest", "rejections"]
 
 
 def image(question: Question) -> str:
     """Return the image as the commands take it."""
     return f"{question.repository}@{question.digest}"
+
+
+def attach(question: Question, make: str) -> str:
+    """Return the commands that make a bundle and put it beside the image; OUT is the folder of the build."""
+    return f"{make} -o bundle.json && chainward push OUT {question.repository}:TAG --bundle bundle.json"
 
 
 def listed(words: Iterable[str], conjunction: str = "or") -> str:
@@ -85,19 +90,20 @@ def judge_statements(
     codes: Sequence[Code],
     question: Question,
     evidence: Evidence,
+    step: str,
     examine: Callable[[VerifiedStatement], Judgement],
 ) -> Judgement:
     """Judge every statement of the types by the signers, and return the best; or say why there is none to judge.
 
-    ``noun`` begins the codes of the latter: ``noun-missing``, ``noun-other-digest``, ``noun-wrong-signer``.
+    ``noun`` begins the codes of the latter: ``noun-missing``, ``noun-other-digest``, ``noun-wrong-signer``; ``step`` is
+    what to do about it.
     """
     by_type = [each for each in evidence.statements if each.predicate_type in predicate_types]
     about = [each for each in by_type if question.digest in each.subjects]
     own = [each for each in about if is_signed_by(each, signers)]
-    step = f"chainward attest {image(question)}"
-    wanted = f"{noun} of {image(question)} signed by {listed(signers)}"
     if own:
         return nearest([_examined(noun, examine, each) for each in own], codes)
+    wanted = f"{noun} of {image(question)} signed by {listed(signers)}"
     if about:
         others = listed(sorted({each.signer for each in about}), "and")
         return failed(f"{noun}-wrong-signer", f"there is no {wanted}, only by {others}", step)

@@ -11,7 +11,7 @@ from chainward.formats.testresult import decode_test_result
 from chainward.kernel.problem import Problem
 from chainward.policy.model import Outcome
 from chainward.policy.rules.declaration import SIGNERS, Code, Parameter, RuleKind, failed, passed
-from chainward.policy.rules.statements import image, judge_statements
+from chainward.policy.rules.statements import attach, judge_statements
 
 if TYPE_CHECKING:
     from chainward.policy.fields import Fields
@@ -35,7 +35,7 @@ def _read(fields: Fields) -> PassedTests:
 
 
 def _judge(wanted: PassedTests, question: Question, evidence: Evidence) -> Judgement:
-    step = f"chainward attest {image(question)}"
+    step = attach(question, "chainward attest OUT --type test-result --predicate RESULT --key KEY")
 
     def examine(statement: VerifiedStatement) -> Judgement:
         try:
@@ -46,7 +46,7 @@ def _judge(wanted: PassedTests, question: Question, evidence: Evidence) -> Judge
             return failed("tests-not-passed", f"the tests ended as {stated.result.value}", step)
         return passed("tests-passed", f"tests passed, as {statement.signer} signed")
 
-    return judge_statements("tests", (TEST_RESULT,), wanted.signers, KIND.codes, question, evidence, examine)
+    return judge_statements("tests", (TEST_RESULT,), wanted.signers, KIND.codes, question, evidence, step, examine)
 
 
 KIND: Final = RuleKind(
