@@ -53,7 +53,7 @@ def show(path: str, as_json: bool) -> None:
 
 
 def _shown(key: PublicKey) -> dict[str, object]:
-    return {"scheme": key.scheme.value, "fingerprint": key.fingerprint, "pem": key.pem}
+    return {"scheme": key.scheme.value, "fingerprint": key.fingerprint, "pem": key.pem.decode()}
 
 
 def _lines(key: PublicKey) -> list[str]:

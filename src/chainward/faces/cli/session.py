@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -100,7 +101,7 @@ def passphrase(prompt: str, *, confirm: bool = False) -> bytes:
     value = os.environ.get("CHAINWARD_KEY_PASSPHRASE")
     if value:
         return value.encode()
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise SecretMissing(
             "the key is encrypted and there is no terminal to ask for its passphrase",
             hint="Set CHAINWARD_KEY_PASSPHRASE_FILE to a file that holds it.",

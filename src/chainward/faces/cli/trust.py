@@ -44,7 +44,7 @@ def add(
     key = workbench.read_public_key(Path(path))
     body = {
         "name": name,
-        "public_key": key.pem,
+        "public_key": key.pem.decode(),
         "repositories": list(repositories),
         "predicates": list(predicates),
     }

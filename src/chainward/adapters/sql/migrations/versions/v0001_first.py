@@ -109,7 +109,7 @@ _TRIGGERS: Final = {
 }
 
 
-def upgrade() -> None:
+def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
     """Create everything."""
     op.create_table(
         "access_epoch",
@@ -130,6 +130,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_access_token")),
     )
     op.create_table(
+        "admission",
+        sa.Column("decision", sa.String(), nullable=False),
+        sa.Column("fact_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("decision", name=op.f("pk_admission")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "admission_anchor",
+        sa.Column("first_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("last_id", sa.BigInteger(), nullable=False),
+        sa.Column("rows", sa.BigInteger(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("fact_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("first_id", name=op.f("pk_admission_anchor")),
+    )
+    op.create_table(
+        "admission_repeat",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("decision", sa.String(), nullable=False),
+        sa.Column("at", sa.BigInteger(), nullable=False),
+        sa.Column("request", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_admission_repeat")),
+    )
+    op.create_table(
         "deployment",
         sa.Column("environment", sa.String(), nullable=False),
         sa.Column("repository", sa.String(), nullable=False),
@@ -146,6 +170,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_environment")),
     )
     op.create_table(
+        "evidence_complete",
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("repository", "digest", name=op.f("pk_evidence_complete")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "evidence_noted",
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("referrer", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("repository", "referrer", name=op.f("pk_evidence_noted")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "fact",
         sa.Column("idx", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=False, nullable=False),
         sa.Column("schema", sa.String(), nullable=False),
@@ -153,6 +191,19 @@ def upgrade() -> None:
         sa.Column("envelope", sa.LargeBinary(), nullable=True),
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("idx", name=op.f("pk_fact")),
+    )
+    op.create_table(
+        "follower_position",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("position", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_follower_position")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "log_anchor",
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", name=op.f("pk_log_anchor")),
     )
     op.create_table(
         "log_head",
@@ -190,11 +241,141 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("origin", "level", "idx", name=op.f("pk_log_tile")),
     )
     op.create_table(
+        "policy_epoch",
+        sa.Column("epoch", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("activated_at", sa.BigInteger(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("epoch", name=op.f("pk_policy_epoch")),
+    )
+    op.create_table(
         "portfolio_epoch",
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_portfolio_epoch")),
     )
+    op.create_table(
+        "promotion",
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("environment", sa.String(), nullable=False),
+        sa.Column("vsa", sa.String(), nullable=False),
+        sa.Column("promoted_at", sa.BigInteger(), nullable=False),
+        sa.Column("fact_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("repository", "digest", "environment", name=op.f("pk_promotion")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "registry_artifact_epoch",
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("repository", "digest", name=op.f("pk_registry_artifact_epoch")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "registry_blob",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("mark", sa.String(), nullable=False),
+        sa.Column("proven_at", sa.BigInteger(), nullable=False),
+        sa.Column("quarantined_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("digest", name=op.f("pk_registry_blob")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "registry_blob_in_repository",
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("repository", "digest", name=op.f("pk_registry_blob_in_repository")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "registry_child",
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("child", sa.String(), nullable=False),
+        sa.Column("parent", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("repository", "child", "parent", name=op.f("pk_registry_child")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "registry_edge",
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("blob", sa.String(), nullable=False),
+        sa.Column("manifest", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("repository", "blob", "manifest", name=op.f("pk_registry_edge")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "registry_enforcement",
+        sa.Column("revocation", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("since", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("revocation", "path", name=op.f("pk_registry_enforcement")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "registry_manifest",
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("media_type", sa.String(), nullable=False),
+        sa.Column("artifact_type", sa.String(), nullable=True),
+        sa.Column("subject", sa.String(), nullable=True),
+        sa.Column("annotations", sa.LargeBinary(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sa.Column("pushed_at", sa.BigInteger(), nullable=False),
+        sa.Column("fact_index", sa.BigInteger(), nullable=False),
+        sa.Column("quarantined_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("repository", "digest", name=op.f("pk_registry_manifest")),
+    )
+    op.create_index("ix_registry_manifest_digest", "registry_manifest", ["digest"], unique=False)
+    op.create_index(
+        "ix_registry_manifest_subject", "registry_manifest", ["repository", "subject", "fact_index"], unique=False
+    )
+    op.create_table(
+        "registry_repository",
+        sa.Column("name", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_registry_repository")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "registry_revocation",
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("scope", sa.String(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=False),
+        sa.Column("fact_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("digest", "scope", name=op.f("pk_registry_revocation")),
+        sa.UniqueConstraint("fact_index", name=op.f("uq_registry_revocation_fact_index")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "registry_tag",
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("tag", sa.String().with_variant(sa.String(collation="C"), "postgresql"), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
+        sa.Column("tagged_at", sa.BigInteger(), nullable=False),
+        sa.Column("deleted_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("repository", "tag", name=op.f("pk_registry_tag")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_registry_tag_digest", "registry_tag", ["repository", "digest"], unique=False)
+    op.create_table(
+        "registry_upload",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_registry_upload")),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(op.f("ix_registry_upload_expires_at"), "registry_upload", ["expires_at"], unique=False)
     op.create_table(
         "service",
         sa.Column("name", sa.String(), nullable=False),
@@ -202,6 +383,23 @@ def upgrade() -> None:
         sa.Column("tier", sa.String(), nullable=False),
         sa.Column("repositories", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_service")),
+    )
+    op.create_table(
+        "signer",
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("repositories", sa.Text(), nullable=False),
+        sa.Column("predicates", sa.Text(), nullable=False),
+        sa.Column("trusted_since", sa.BigInteger(), nullable=False),
+        sa.Column("distrusted_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_signer")),
+    )
+    op.create_table(
+        "trust_epoch",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("epoch", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_trust_epoch")),
     )
     for statement in _TRIGGERS[op.get_context().dialect.name]:
         op.execute(statement)
