@@ -120,6 +120,12 @@ class UploadRangeWrong(Problem):
     code: ClassVar[str] = "upload-range-wrong"
     hint = "Ask the upload for its state and send the chunk that comes next."
 
+    def __init__(self, start: int, *, size: int, upload: str, repository: str = "") -> None:
+        self.size = size
+        self.upload = upload
+        self.repository = repository
+        super().__init__(f"the chunk begins at byte {start}, the upload goes on at byte {size}", details={"size": size})
+
 
 class UploadLengthWrong(Problem):
     """A chunk is shorter or longer than it was announced; nothing of it was kept."""

@@ -145,7 +145,7 @@ class Uploader:
         self._occupy(session.id)
         try:
             size = self._files.size(session.id)
-            _check_start(span, size)
+            _check_start(span, session, size)
             release = partial(self._vacate, session.id)
             return Reception(self._files, session.id, size, span.length, self._limits.blob, release)
         except BaseException:
@@ -258,11 +258,9 @@ class Uploader:
         return self._entropy.bytes(_ID_SIZE).hex()
 
 
-def _check_start(span: Span, size: int) -> None:
+def _check_start(span: Span, session: UploadSession, size: int) -> None:
     if span.start is not None and span.start != size:
-        raise UploadRangeWrong(
-            f"the chunk begins at byte {span.start}, the upload goes on at byte {size}", details={"size": size}
-        )
+        raise UploadRangeWrong(span.start, size=size, upload=session.id, repository=str(session.repository))
 
 
 def _too_large(size: int, limit: int) -> BlobTooLarge:

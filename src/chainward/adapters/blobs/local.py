@@ -108,8 +108,9 @@ class LocalBlobs:
         with on_disk("writing an upload"):
             descriptor = self._open(upload)
             try:
-                if os.fstat(descriptor).st_size != offset:
-                    raise UploadRangeWrong(f"the upload does not end at byte {offset}")
+                size = os.fstat(descriptor).st_size
+                if size != offset:
+                    raise UploadRangeWrong(offset, size=size, upload=upload)
                 end = _write(descriptor, offset, chunks, running)
             finally:
                 os.close(descriptor)
