@@ -1,10 +1,8 @@
-"""Writes docs/reference/catalogers.md from the declarations of the catalogers.
-
-Run it after adding or changing one: ``python tools/docs_catalogers.py``. A test fails when the page is stale.
-"""
+"""Write ``docs/reference/catalogers.md`` from the catalogers' declarations, or check with ``--check`` that it is fresh."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,16 +57,18 @@ def _section(member: Cataloger) -> str:
 
 def _rules(member: Cataloger) -> str:
     """The words above the parser's code are the rules for its users."""
-    documentation = (__import__(member.parse.__module__, fromlist=["_"]).__doc__ or "").strip()
+    documentation = (sys.modules[member.parse.__module__].__doc__ or "").strip()
     return documentation.replace("``", "`")
 
 
-def main() -> None:
-    """Write the page."""
-    PAGE.parent.mkdir(parents=True, exist_ok=True)
-    PAGE.write_text(render(), encoding="utf-8")
-    print(f"wrote {PAGE}")
+def main() -> int:
+    """Write or check the page."""
+    page = render()
+    if "--check" in sys.argv:
+        return 0 if PAGE.is_file() and PAGE.read_text(encoding="utf-8") == page else 1
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

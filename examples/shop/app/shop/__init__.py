@@ -1,0 +1,1 @@
+"""Tea & Tins: a small shop that exists to be built, inventoried, signed, promoted, and revoked."""
