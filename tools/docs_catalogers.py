@@ -1,4 +1,4 @@
-"""Write ``docs/reference/catalogers.md`` from the catalogers' declarations, or check with ``--check`` that it is fresh."""
+"""Write ``docs/reference/catalogers.md`` from the declarations, or check with ``--check`` that it is fresh."""
 
 from __future__ import annotations
 
