@@ -1,0 +1,147 @@
+"""The client of a platform: problems come back as they were told, and a token goes nowhere else."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+
+from chainward.adapters.remote import AnswerUnexpected, PlatformUnreachable, Remote, RemoteRegistry
+from chainward.kernel.digest import Digest, DigestMismatch
+from chainward.kernel.name import RepositoryName
+from chainward.kernel.problem import Kind, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+REPOSITORY = RepositoryName("shop/web")
+CONTENT = b"content"
+
+
+class _Script:
+    """What the server answers next, and what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: list[tuple[int, dict[str, str], bytes]] = []
+        self.asked: list[tuple[str, str, str | None]] = []
+
+
+@contextmanager
+def served(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[str, _Script]]:
+    script = _Script()
+    script.answers = list(answers)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version: ClassVar[str] = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            script.asked.append((self.command, self.path, self.headers.get("Authorization")))
+            status, headers, body = script.answers.pop(0)
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_HEAD = do_DELETE = _answer  # noqa: N815 - the names of http.server
+
+        def log_message(self, *_: object) -> None:
+            """Keep the output of tests clean."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", script
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_a_problem_comes_back_with_code_kind_hint_and_details() -> None:
+    body = b'{"title":"no","status":403,"detail":"not you","code":"access-denied","hint":"ask","permission":"push"}'
+    with served((403, {"Content-Type": "application/problem+json"}, body)) as (url, _), Remote(url, "t") as remote:
+        with pytest.raises(Problem, match="not you") as caught:
+            remote.get("/x")
+    assert (caught.value.code, caught.value.kind, caught.value.hint) == ("access-denied", Kind.FORBIDDEN, "ask")
+    assert caught.value.details == {"permission": "push"}
+
+
+def test_an_error_of_the_registry_comes_back_with_our_code() -> None:
+    body = (
+        b'{"errors":[{"code":"DENIED","message":"revoked","detail":{"code":"artifact-revoked","hint":"use another"}}]}'
+    )
+    with served((403, {}, body)) as (url, _), Remote(url, "t") as remote:
+        with pytest.raises(Problem, match="revoked") as caught:
+            remote.get("/v2/shop/web/manifests/1")
+    assert (caught.value.code, caught.value.hint) == ("artifact-revoked", "use another")
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"errors":[]}', b'{"errors":"x"}', b'{"code":7}'])
+def test_an_unreadable_error_is_still_an_error(body: bytes) -> None:
+    with served((502, {}, body)) as (url, _), Remote(url, "t") as remote, pytest.raises(Problem):
+        remote.get("/x")
+
+
+def test_a_redirect_is_not_followed_so_the_token_stays_here() -> None:
+    with served((302, {"Location": "http://127.0.0.2:1/"}, b"")) as (url, script), Remote(url, "secret") as remote:
+        with pytest.raises(Problem):
+            remote.get("/x")
+        assert len(script.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "location", ["http://127.0.0.2:1/v2/x/uploads/1", "//127.0.0.2/v2/", "/elsewhere", "", "http://user@127.0.0.1/v2/"]
+)
+def test_an_upload_that_is_sent_to_another_place_is_refused(location: str) -> None:
+    digest = Digest.of(CONTENT)
+    with served((202, {"Location": location}, b"")) as (url, script), Remote(url, "secret") as remote:
+        with pytest.raises(AnswerUnexpected):
+            RemoteRegistry(remote).put_blob(REPOSITORY, digest, len(CONTENT), [CONTENT])
+        assert len(script.asked) == 1
+
+
+def test_a_blob_is_uploaded_in_three_requests() -> None:
+    place = {"Location": "/v2/shop/web/blobs/uploads/1?state=a"}
+    with served((202, place, b""), (202, place, b""), (201, {}, b"")) as (url, script), Remote(url, "t") as remote:
+        RemoteRegistry(remote).put_blob(REPOSITORY, Digest.of(CONTENT), len(CONTENT), [CONTENT])
+    assert [method for method, _, _ in script.asked] == ["POST", "PATCH", "PUT"]
+    assert script.asked[-1][1].startswith("/v2/shop/web/blobs/uploads/1?state=a&digest=sha256%3A")
+
+
+def test_a_registry_that_stores_something_else_is_found_out() -> None:
+    other = str(Digest.of(b"other"))
+    with served((201, {"Docker-Content-Digest": other}, b"")) as (url, _), Remote(url, "t") as remote:
+        with pytest.raises(DigestMismatch):
+            RemoteRegistry(remote).put_manifest(REPOSITORY, "1", "application/json", CONTENT)
+
+
+def test_a_blob_that_is_not_what_its_digest_says_is_refused() -> None:
+    with served((200, {}, b"tampered")) as (url, _), Remote(url, "t") as remote, pytest.raises(DigestMismatch):
+        RemoteRegistry(remote).get_blob(REPOSITORY, Digest.of(CONTENT))
+
+
+def test_an_answer_that_is_not_json_is_not_taken_for_one() -> None:
+    with served((200, {}, b"hello")) as (url, _), Remote(url, "t") as remote, pytest.raises(AnswerUnexpected):
+        remote.get("/x")
+
+
+def test_nobody_at_the_address_is_unreachable() -> None:
+    with Remote("http://127.0.0.1:9", "t") as remote, pytest.raises(PlatformUnreachable):
+        remote.get("/x")
+
+
+def test_the_environment_does_not_reroute_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy variable would hand the token to whoever set it."""
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
+    with served((200, {}, b"{}")) as (url, script), Remote(url, "t") as remote:
+        assert remote.get("/x") == {}
+    assert script.asked[0][2] == "Bearer t"
