@@ -26,6 +26,7 @@ __all__ = [
     "CONFIG_FILE",
     "Config",
     "ConfigInvalid",
+    "Gates",
     "Instance",
     "Keys",
     "Logging",
@@ -117,8 +118,8 @@ class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     blobs: Annotated[Path | None, Meta(description="Folder for blobs; without it blobs/ in the data folder.")] = None
 
     def __post_init__(self) -> None:
-        if self.database is not None and not self.database.startswith(("sqlite:///", "postgresql")):
-            raise ValueError("database: expected a URL that starts with postgresql:// or sqlite:///")
+        if self.database is not None and not self.database.startswith("postgresql"):
+            raise ValueError("database: expected a URL that starts with postgresql://")
 
 
 class Instance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -165,6 +166,18 @@ class Registry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return tuple(RepositoryPattern(text) for text in self.mutable_tags)
 
 
+class Gates(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the gates take for granted. What they demand stands in the policy."""
+
+    controllers: Annotated[
+        Literal["warn", "deny", "ignore"],
+        Meta(description="What a no means for a workload that makes Pods; its Pods are decided about in any case."),
+    ] = "warn"
+    isolated_builders: Annotated[
+        tuple[str, ...], Meta(description="Builder ids (URIs) that count as isolated in the statistics of builds.")
+    ] = ()
+
+
 class Keys(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The platform's own keys, which lie encrypted in keys/ of the data folder."""
 
@@ -192,6 +205,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     storage: Storage = Storage()
     instance: Instance = Instance()
     registry: Registry = Registry()
+    gates: Gates = Gates()
     keys: Keys = Keys()
     logging: Logging = Logging()
 
@@ -211,6 +225,11 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def blobs(self) -> Path:
         """The folder of the blobs."""
         return self.storage.blobs or self.folder / "blobs"
+
+    @property
+    def projections_url(self) -> str:
+        """The URL of what can be made again from the facts: a second file, or a schema of the PostgreSQL database."""
+        return self.storage.database or f"sqlite:///{self.folder / 'projections.db'}"
 
     @property
     def uploads(self) -> Path:

@@ -7,9 +7,7 @@ platforms in one process. Imports stand inside the functions, so that a client d
 
 from __future__ import annotations
 
-import base64
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,22 +15,29 @@ from chainward.adapters.system import SystemClock, SystemEntropy
 from chainward.kernel.identity import PLATFORM, Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from chainward.access.authenticate import Authenticator
     from chainward.access.tokens import IssuedToken, Tokens
-    from chainward.adapters.home import DataFolder
+    from chainward.adapters.keyring import PlatformKeys
     from chainward.adapters.remote import Remote
     from chainward.adapters.sql.database import Database
+    from chainward.adapters.sql.delivery import SqlDecisionReader, SqlDeliveryStore
     from chainward.adapters.sql.writer import Handler
     from chainward.config import Config
+    from chainward.delivery.admit import Admission
     from chainward.delivery.evidence import Gathered
+    from chainward.delivery.promote import Promoter
+    from chainward.delivery.record import AdmissionRecord
+    from chainward.delivery.timeline import Timelines
+    from chainward.delivery.verdict import Judge
     from chainward.kernel.digest import Digest
     from chainward.kernel.entropy import Entropy
     from chainward.kernel.instant import Clock
     from chainward.kernel.name import RepositoryName
-    from chainward.keys.local import PrivateKey
+    from chainward.ledger.audit import AuditReport
     from chainward.ledger.commit import Ledger
+    from chainward.ledger.follow import Followers
     from chainward.policy.activate import Policies
     from chainward.portfolio.declare import Portfolios
     from chainward.registry.registry import Registry
@@ -41,28 +46,22 @@ if TYPE_CHECKING:
     from chainward.trust.rekor import Rekor
     from chainward.trust.signers import Signers
 
-__all__ = ["Platform", "PlatformKeys", "initialise", "open_platform", "remote"]
+__all__ = ["Platform", "furnish", "initialise", "open_platform", "rebuild", "remote"]
 
-_FACTS_KEY: Final = "facts-log"
-_SIGNATURES_KEY: Final = "signature-log"
-_PLATFORM_KEY: Final = "platform"
-_PASSPHRASE_BYTES: Final = 32
 _FIRST_ADMIN: Final = "first-admin"
 _ENVIRONMENTS: Final = (("dev", 10), ("staging", 20), ("prod", 30))
 _INIT: Final = Context(PLATFORM, "init")
-
-
-@dataclass(frozen=True, slots=True)
-class PlatformKeys:
-    """The platform's own keys: one for each log, one for what the platform itself states (VSAs)."""
-
-    facts: PrivateKey
-    signatures: PrivateKey
-    platform: PrivateKey
+_ANCHORS: Final = Context(PLATFORM, "anchor")
+_ANCHOR_INTERVAL: Final = timedelta(minutes=1)
+_EXPIRY_INTERVAL: Final = timedelta(minutes=10)
+_EVIDENCE_INTERVAL: Final = timedelta(seconds=5)
 
 
 class Platform:
-    """A running platform: every verb, ready to be called from any thread, until :meth:`close`."""
+    """A running platform: every verb, ready to be called from any thread, until :meth:`close`.
+
+    ``report`` hears of failures in the background work, ``release`` is called at the very end.
+    """
 
     def __init__(
         self,
@@ -90,9 +89,34 @@ class Platform:
             self.policies = self._open_policy()
             self.logs, self.trust, self.signers, self.rekor = self._open_trust()
             self.registry = self._open_registry()
+            self.reader, self._deliveries, self.judge = self._open_judge()
+            self.promoter = self._open_promoter()
+            self.admissions, self.admission = self._open_admission()
+            self.followers, self.timelines = self._open_projections()
         except BaseException:
             self.close()
             raise
+
+    def start(self) -> None:
+        """Begin the background work: projections, statements about new evidence, anchors, expiry."""
+        from chainward.adapters.background import Periodic
+        from chainward.delivery.record_evidence import EvidenceFollower
+
+        self.followers.start()
+        self._closing.callback(self.followers.stop)
+        builders = frozenset(self.config.gates.isolated_builders)
+        evidence = EvidenceFollower(
+            self.ledger, self._deliveries, self.registry, self.trust, isolated_builders=builders
+        )
+        stating = Periodic("evidence", _EVIDENCE_INTERVAL, evidence.catch_up, self._report)
+        self.ledger.notify(stating.wake)
+        for work in (
+            stating,
+            Periodic("anchors", _ANCHOR_INTERVAL, self.anchor, self._report),
+            Periodic("expiry", _EXPIRY_INTERVAL, self.registry.uploads.expire, self._report),
+        ):
+            work.start()
+            self._closing.callback(work.stop)
 
     def log_sizes(self) -> dict[str, int]:
         """Return the size of every log; that this answers is what readiness means."""
@@ -108,18 +132,30 @@ class Platform:
         """Return the evidence about an artifact, verified now."""
         from chainward.delivery.evidence import gather
 
-        return gather(
-            self.registry,
-            repository,
-            digest,
-            self.trust.snapshot().root,
-            platform_key=self.keys.platform.public_key.fingerprint,
-            check_time=lambda: None,
-        )
+        root = self.trust.snapshot().root
+        return gather(self.registry, repository, digest, root, platform_key=self._fingerprint, check_time=_unhurried)
+
+    def anchor(self) -> None:
+        """Let the facts log vouch for the other logs, and for the repeated admissions."""
+        from chainward.ledger.anchor import anchor
+
+        anchor(self.ledger)
+        self.admissions.anchor(context=_ANCHORS)
+
+    def audit(self) -> AuditReport:
+        """Recompute everything that is stored; raises LogTampered with all findings."""
+        from chainward.ledger.audit import audit
+
+        with self.ledger.inspect() as view:
+            return audit(view, {log.origin: log.public_key for log in self.logs.values()})
 
     def close(self) -> None:
-        """Finish what was handed in, stop the background work, let go of database and lock."""
+        """Stop the background work, finish what was handed in, let go of database and lock."""
         self._closing.close()
+
+    @property
+    def _fingerprint(self) -> str:
+        return self.keys.platform.public_key.fingerprint
 
     def _open_ledger(self) -> tuple[Database, Ledger]:
         from chainward.adapters.sql.database import Database
@@ -151,6 +187,12 @@ class Platform:
         authenticator = Authenticator(store, self.clock)
         return authenticator, Tokens(self.ledger, store, authenticator, self.clock, self.entropy)
 
+    def _open_portfolio(self) -> Portfolios:
+        from chainward.adapters.sql.portfolio import SqlPortfolioStore
+        from chainward.portfolio.declare import Portfolios
+
+        return Portfolios(self.ledger, SqlPortfolioStore(self.database), self.clock)
+
     def _open_policy(self) -> Policies:
         from chainward.adapters.sql.policy import SqlPolicyStore
         from chainward.policy.activate import Policies
@@ -166,9 +208,8 @@ class Platform:
         facts = TrustedLog.of(self.facts_origin, self.keys.facts.public_key)
         signatures = TrustedLog.of(self.signatures_origin, self.keys.signatures.public_key)
         store = SqlTrustStore(self.database, [signatures])
-        rekor = Rekor(self.ledger, signatures)
         logs = {"facts": facts, "signatures": signatures}
-        return logs, store, Signers(self.ledger, store, self.clock), rekor
+        return logs, store, Signers(self.ledger, store, self.clock), Rekor(self.ledger, signatures)
 
     def _open_registry(self) -> Registry:
         from chainward.adapters.blobs.local import LocalBlobs
@@ -189,39 +230,89 @@ class Platform:
             limits=Limits(rules.blob_limit, timedelta(hours=rules.upload_hours)),
         )
 
-    def _open_portfolio(self) -> Portfolios:
-        from chainward.adapters.sql.portfolio import SqlPortfolioStore
-        from chainward.portfolio.declare import Portfolios
+    def _open_judge(self) -> tuple[SqlDecisionReader, SqlDeliveryStore, Judge]:
+        from chainward.adapters.sql.delivery import SqlDecisionReader, SqlDeliveryStore
+        from chainward.delivery.verdict import Judge
 
-        return Portfolios(self.ledger, SqlPortfolioStore(self.database), self.clock)
+        reader = SqlDecisionReader(self.database)
+        judge = Judge(
+            reader,
+            self.registry,
+            self.policies,
+            self.trust,
+            self.portfolios,
+            self.clock,
+            platform_key=self._fingerprint,
+        )
+        return reader, SqlDeliveryStore(self.database), judge
+
+    def _open_promoter(self) -> Promoter:
+        from chainward.delivery.local import LocalRegistry
+        from chainward.delivery.promote import Promoter, Verifier
+
+        verifier = Verifier(
+            f"https://{self.config.instance.name}", self.config.hosts[0], self.keys.platform, self.rekor.on_behalf_of
+        )
+        return Promoter(
+            self.judge,
+            self.portfolios,
+            self.registry,
+            lambda context: LocalRegistry(self.registry, context),
+            self._deliveries,
+            self.ledger,
+            self.clock,
+            verifier,
+        )
+
+    def _open_admission(self) -> tuple[AdmissionRecord, Admission]:
+        from chainward.delivery.admit import Admission, AdmissionRules, Controllers
+        from chainward.delivery.record import AdmissionRecord
+        from chainward.registry.model import RepositoryRules
+
+        record = AdmissionRecord(self.ledger, self._deliveries, self.clock)
+        rules = AdmissionRules(
+            hosts=frozenset(self.config.hosts),
+            repositories=RepositoryRules(self.config.registry.mutable),
+            controllers=Controllers(self.config.gates.controllers),
+        )
+        return record, Admission(self.judge, record, self.portfolios, self.clock, rules)
+
+    def _open_projections(self) -> tuple[Followers, Timelines]:
+        from chainward.adapters.sql.database import Database
+        from chainward.adapters.sql.projections import SqlProjectionStore
+        from chainward.adapters.sql.subjects import SUBJECTS, SqlSubjectIndex
+        from chainward.delivery.timeline import Timelines
+        from chainward.ledger.follow import Followers
+
+        database = Database.open(self.config.projections_url, derived=True)
+        self._closing.callback(database.close)
+        followers = Followers(self.ledger, SqlProjectionStore(database, [SUBJECTS]))
+        followers.open()
+        return followers, Timelines(self.ledger, SqlSubjectIndex(database), self.facts_origin)
 
 
 def initialise(
     config: Config, *, clock: Clock | None = None, entropy: Entropy | None = None, passphrase: bytes | None = None
 ) -> IssuedToken:
-    """Make a new platform: data folder, keys, database, logs, environments, starter policy; return the first token.
+    """Make a new platform: data folder, keys, database, logs, and what :func:`furnish` does; return the first token.
 
     Without a passphrase file in the configuration, and without ``passphrase``, one is made beside the keys.
 
     Raises:
-        AlreadyInitialised: the folder holds a platform already.
+        AlreadyInitialised: the folder, or the database, holds a platform already.
     """
-    from chainward.access.model import EVERYWHERE, PLATFORM_PRINCIPAL, Binding, Role
     from chainward.adapters.home import AlreadyInitialised, DataFolder
+    from chainward.adapters.keyring import make_keys
     from chainward.ledger.errors import LogKeyChanged
-    from chainward.policy.starter import starter_policy
 
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     folder = DataFolder(config.folder)
     folder.create()
     try:
-        keys = _make_keys(config, folder, entropy, passphrase)
+        keys = make_keys(folder, config.passphrase_file, entropy, passphrase)
         platform = Platform(config, keys, clock, entropy, report=_raise, release=folder.lock().release)
         with closing(platform):
-            _declare_environments(platform.portfolios)
-            platform.policies.activate(starter_policy(), context=_INIT)
-            admin = Binding(Role.ADMIN, EVERYWHERE)
-            token = platform.tokens.issue(PLATFORM_PRINCIPAL, _FIRST_ADMIN, [admin], context=_INIT)
+            token = furnish(platform)
         folder.complete(config.instance.name)
     except LogKeyChanged as changed:
         folder.discard()
@@ -232,6 +323,26 @@ def initialise(
     return token
 
 
+def furnish(platform: Platform) -> IssuedToken:
+    """Give an empty platform its environments, the starter policy, trust in its own key, and the first token.
+
+    The usual three environments are declared; a namespace that none of them names belongs to none, and nothing is let
+    in there. The platform's own key is trusted for verification summaries only.
+    """
+    from chainward.access.model import EVERYWHERE, PLATFORM_PRINCIPAL, Binding, Role
+    from chainward.formats.intoto import VSA
+    from chainward.policy.starter import starter_policy
+    from chainward.portfolio.model import Environment, NamespacePattern
+
+    for name, order in _ENVIRONMENTS:
+        environment = Environment(name, order, (NamespacePattern(name),))
+        platform.portfolios.declare_environment(environment, context=_INIT)
+    platform.policies.activate(starter_policy(), context=_INIT)
+    platform.signers.add("platform", platform.keys.platform.public_key, [EVERYWHERE], [VSA], context=_INIT)
+    admin = Binding(Role.ADMIN, EVERYWHERE)
+    return platform.tokens.issue(PLATFORM_PRINCIPAL, _FIRST_ADMIN, [admin], context=_INIT)
+
+
 def open_platform(
     config: Config,
     *,
@@ -239,24 +350,42 @@ def open_platform(
     entropy: Entropy | None = None,
     report: Callable[[str, Exception], None] | None = None,
 ) -> Platform:
-    """Start the platform of a data folder; ``report`` hears of failures in its background work.
+    """Open the platform of a data folder; ``report`` hears of failures in its background work, once started.
 
     Raises:
         NotInitialised: there is none.
         InstanceRunning: another process runs on the same folder (on SQLite; on PostgreSQL replicas are welcome).
     """
     from chainward.adapters.home import DataFolder
+    from chainward.adapters.keyring import load_keys
 
     folder = DataFolder(config.folder)
     folder.check(config.instance.name)
-    release = folder.lock().release if config.database_url.startswith("sqlite") else _nothing
+    release = folder.lock().release if config.storage.database is None else _nothing
     try:
-        keys = _load_keys(config, folder)
+        keys = load_keys(folder, config.passphrase_file)
     except BaseException:
         release()
         raise
     clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     return Platform(config, keys, clock, entropy, report=report or _raise, release=release)
+
+
+def rebuild(config: Config, names: Sequence[str] = ()) -> dict[str, int]:
+    """Make projections (all, if none is named) anew from fact 0; returns how many facts each has seen.
+
+    Raises:
+        InstanceRunning: the platform runs; stop it first.
+        FollowerUnknown: there is no projection of that name.
+    """
+    with closing(open_platform(config)) as platform:
+        for name in names or (None,):
+            platform.followers.rebuild(name)
+        return {
+            status.name: status.position + 1
+            for status in platform.followers.status()
+            if not names or status.name in names
+        }
 
 
 def remote(url: str, token: str | None, *, certificate_authority: str | None = None) -> Remote:
@@ -266,40 +395,12 @@ def remote(url: str, token: str | None, *, certificate_authority: str | None = N
     return Remote(url, token, certificate_authority=certificate_authority)
 
 
-def _make_keys(config: Config, folder: DataFolder, entropy: Entropy, passphrase: bytes | None) -> PlatformKeys:
-    from chainward.keys.local import generate
-    from chainward.keys.model import Scheme
-
-    if config.passphrase_file.exists():
-        passphrase = folder.read_passphrase(config.passphrase_file)
-    else:
-        passphrase = passphrase or base64.urlsafe_b64encode(entropy.bytes(_PASSPHRASE_BYTES))
-        folder.write_secret(config.passphrase_file, passphrase + b"\n")
-    keys = PlatformKeys(generate(Scheme.ED25519), generate(Scheme.ED25519), generate(Scheme.ECDSA_P256_SHA256))
-    for name, key in ((_FACTS_KEY, keys.facts), (_SIGNATURES_KEY, keys.signatures), (_PLATFORM_KEY, keys.platform)):
-        folder.store_key(name, key, passphrase)
-    return keys
-
-
-def _load_keys(config: Config, folder: DataFolder) -> PlatformKeys:
-    passphrase = folder.read_passphrase(config.passphrase_file)
-    return PlatformKeys(*(folder.load_key(name, passphrase) for name in (_FACTS_KEY, _SIGNATURES_KEY, _PLATFORM_KEY)))
-
-
-def _declare_environments(portfolios: Portfolios) -> None:
-    """Declare the usual three; a namespace that no environment names belongs to none, and nothing is let in there."""
-    from chainward.portfolio.model import Environment, NamespacePattern
-
-    for name, order in _ENVIRONMENTS:
-        portfolios.declare_environment(Environment(name, order, (NamespacePattern(name),)), context=_INIT)
-
-
 def _handlers() -> dict[type[Any], Handler]:
     """Return what carries out every write of every room."""
-    from chainward.adapters.sql import access, policy, portfolio, registry, trust
+    from chainward.adapters.sql import access, delivery, policy, portfolio, registry, trust
 
     handlers: dict[type[Any], Handler] = {}
-    for room in (access, policy, portfolio, registry, trust):
+    for room in (access, delivery, policy, portfolio, registry, trust):
         handlers.update(room.WRITES)
     return handlers
 
@@ -310,3 +411,7 @@ def _raise(name: str, error: Exception) -> None:
 
 def _nothing() -> None:
     """Release nothing."""
+
+
+def _unhurried() -> None:
+    """Take the time it takes."""

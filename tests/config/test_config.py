@@ -104,7 +104,7 @@ def test_a_wrong_value_is_refused_with_line_key_and_expectation(
     [
         ("[server]\ntls_certificate = 'c.pem'\n", "both or neither"),
         ("[server]\ntls_client_authorities = 'ca.pem'\n", "expected tls_certificate and tls_key"),
-        ("[storage]\ndatabase = 'mysql://x'\n", "postgresql://"),
+        ("[storage]\ndatabase = 'sqlite:///x'\n", "postgresql://"),
         ("[registry]\nmutable_tags = ['ok/**', 'NO']\n", "repository patterns such as shop/**"),
         ("[instance]\nname = 'UPPER'\n", "host name"),
         ("[instance]\nname = 'nodot'\n", "with a dot"),

@@ -14,12 +14,15 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 
+from chainward.faces.http.auth import authenticate
 from chainward.faces.http.endpoint import PathEndpoint
 from chainward.faces.http.envelope import Envelope, Traffic
 from chainward.faces.http.errors import RouteUnknown
 from chainward.faces.http.health import Health
 from chainward.faces.http.logs import logger_to
 from chainward.faces.http.metrics import Metrics
+from chainward.faces.http.oci.app import oci_routes
+from chainward.faces.http.oci.call import OciDesk
 from chainward.faces.http.sessions import Sessions
 from chainward.faces.http.table import table_of
 from chainward.faces.web.pages import Pages
@@ -75,7 +78,15 @@ def _router(routes: Sequence[Route], platform: Platform, sessions: Sessions) -> 
     for path, group in groupby(routes, key=lambda route: route.path):
         endpoint = PathEndpoint(tuple(group), platform, sessions)
         paths.append(PathRoute(path, endpoint, methods=None))
-    return Router(paths, redirect_slashes=False, default=_nothing_here)
+    return Router([*oci_routes(_desk(platform)), *paths], redirect_slashes=False, default=_nothing_here)
+
+
+def _desk(platform: Platform) -> OciDesk:
+    return OciDesk(
+        platform.registry,
+        lambda headers: authenticate(platform.authenticator, headers),
+        body_seconds=platform.config.server.body_seconds,
+    )
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

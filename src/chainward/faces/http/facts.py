@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from msgspec import Struct
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from chainward.faces.http.requests import Call
     from chainward.ledger.model import Recorded
 
-__all__ = ["ROUTES", "FactView", "view_of"]
+__all__ = ["ROUTES", "FactView", "index_of", "view_of"]
 
-_PAGE = 100
+_PAGE: Final = 100
+_DIGITS: Final = 15  # below 2**53
 
 
 class FactView(Struct, frozen=True, kw_only=True):
@@ -77,11 +78,15 @@ def _list(call: Call) -> Answer:
     return json_answer(FactList(facts=tuple(map(view_of, found)), next=following))
 
 
-def _one(call: Call) -> Answer:
-    text = call.path["index"]
-    if not (text.isascii() and text.isdigit()) or len(text) > 15:  # noqa: PLR2004 - below 2**53
+def index_of(text: str) -> int:
+    """Read the index of a fact from a path; raises ParameterInvalid."""
+    if not (text.isascii() and text.isdigit()) or len(text) > _DIGITS:
         raise ParameterInvalid(f"{text[:40]!r} is not the index of a fact", details={"parameter": "index"})
-    return json_answer(view_of(call.platform.ledger.fact(int(text))))
+    return int(text)
+
+
+def _one(call: Call) -> Answer:
+    return json_answer(view_of(call.platform.ledger.fact(index_of(call.path["index"]))))
 
 
 _READ = Needs(Permission.READ_LEDGER, Reach.PLATFORM)

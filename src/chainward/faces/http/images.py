@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from chainward.kernel.name import ImageName
+from chainward.kernel.name import ImageName, Tag
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
     from chainward.faces.http.requests import Call
     from chainward.kernel.digest import Digest
 
-__all__ = ["ImageForeign", "digest_of", "own_image"]
+__all__ = ["ImageForeign", "digest_of", "own_image", "reference_of"]
 
 
 class ImageForeign(Problem):
@@ -37,9 +37,17 @@ def own_image(call: Call, text: str) -> ImageName:
     return name
 
 
-def digest_of(call: Call, name: ImageName) -> Digest:
-    """Return the digest that an image name stands for now; raises ManifestUnknown."""
+def reference_of(name: ImageName) -> Tag | Digest:
+    """Return what an image name refers to within its repository: the digest, if it has one."""
     if name.digest is not None:
         return name.digest
     assert name.tag is not None  # noqa: S101 - ImageName gives every name without a digest a tag
-    return call.platform.registry.resolve(name.repository, name.tag)
+    return name.tag
+
+
+def digest_of(call: Call, name: ImageName) -> Digest:
+    """Return the digest that an image name stands for now; raises ManifestUnknown."""
+    reference = reference_of(name)
+    if isinstance(reference, Tag):
+        return call.platform.registry.resolve(name.repository, reference)
+    return reference

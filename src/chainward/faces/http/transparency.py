@@ -20,7 +20,7 @@ from chainward.formats.note import verifier_key
 from chainward.formats.tile import TILE_WIDTH, parse_entries_path, parse_tile_path
 from chainward.kernel.instant import rfc3339
 from chainward.keys.model import raw_ed25519
-from chainward.ledger.errors import LogUnknown
+from chainward.ledger.errors import LogTampered, LogUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,6 +51,29 @@ class LogList(Struct, frozen=True, kw_only=True):
     """All logs of the platform."""
 
     logs: tuple[LogView, ...]
+
+
+class AuditedLogView(Struct, frozen=True, kw_only=True):
+    """A log that was found in order."""
+
+    origin: str
+    size: int
+    root: str
+    checkpoint: str
+
+
+class AuditView(Struct, frozen=True, kw_only=True):
+    """What an audit found; no findings mean that everything that is stored is what was logged."""
+
+    logs: tuple[AuditedLogView, ...]
+    facts: int
+    pruned: int
+    findings: tuple[str, ...]
+    count: int
+
+
+class AuditRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Nothing needs to be said."""
 
 
 class InclusionView(Struct, frozen=True, kw_only=True):
@@ -154,6 +177,29 @@ def _consistency(call: Call) -> Answer:
     )
 
 
+def _audit(call: Call) -> Answer:
+    call.decode(AuditRequest, "audit request")
+    try:
+        report = call.platform.audit()
+    except LogTampered as tampered:
+        findings = tuple(map(str, _listed(tampered.details.get("findings"))))
+        count = tampered.details.get("count")
+        return json_answer(
+            AuditView(
+                logs=(), facts=0, pruned=0, findings=findings, count=count if isinstance(count, int) else len(findings)
+            )
+        )
+    logs = tuple(
+        AuditedLogView(origin=log.origin, size=log.size, root=_text(log.root), checkpoint=log.checkpoint.decode())
+        for log in report.logs
+    )
+    return json_answer(AuditView(logs=logs, facts=report.facts, pruned=report.pruned, findings=(), count=0))
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
+
+
 def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
@@ -173,6 +219,15 @@ def _tiles(prefix: str, access: Needs | Public, log: str) -> tuple[Route, ...]:
 
 ROUTES = (
     Route("GET", "/api/v1/logs", _READ, _list, "List the logs with their keys.", gives=LogList),
+    Route(
+        "POST",
+        "/api/v1/logs/audit",
+        Needs(Permission.READ_LEDGER, Reach.PLATFORM),
+        _audit,
+        "Recompute everything that is stored and name whatever is not what was logged.",
+        takes=AuditRequest,
+        gives=AuditView,
+    ),
     *_tiles("/api/v1/logs/{log}", _READ, "a log"),
     Route(
         "GET",

@@ -5,29 +5,35 @@ Whoever is not logged in is sent to the login page; a Problem becomes a page wit
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, quote
 
+from chainward.access.model import Permission
 from chainward.faces.http.answers import Answer
 from chainward.faces.http.artifacts import LIST, READ, inspect, rows_of
 from chainward.faces.http.errors import ParameterInvalid
+from chainward.faces.http.facts import index_of
 from chainward.faces.http.images import own_image
 from chainward.faces.http.problems import answer_of, status_of
-from chainward.faces.http.routes import Public, Route
+from chainward.faces.http.routes import Needs, Public, Reach, Route
 from chainward.faces.http.sessions import check_same_site
+from chainward.faces.http.timeline import events_of, visible
 from chainward.faces.web.assets import Assets
 from chainward.kernel.digest import Digest
+from chainward.kernel.instant import rfc3339
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
+    from chainward.delivery.timeline import Event
     from chainward.faces.http.requests import Call
     from chainward.faces.http.sessions import Sessions
     from chainward.faces.http.trace import Trace
 
 __all__ = ["Pages"]
 
-_FORM = "application/x-www-form-urlencoded"
-_FORM_LIMIT = 4096
+_LEDGER: Final = Needs(Permission.READ_LEDGER, Reach.REPOSITORY)
+_FORM: Final = "application/x-www-form-urlencoded"
+_FORM_LIMIT: Final = 4096
 
 
 class Pages:
@@ -49,6 +55,25 @@ class Pages:
                 READ,
                 self._artifact,
                 "Page: one artifact.",
+                gives="text/html",
+                page=True,
+            ),
+            Route(
+                "GET",
+                "/timeline/{repository:path}@{digest}",
+                _LEDGER,
+                self._timeline,
+                "Page: the timeline of one artifact.",
+                gives="text/html",
+                page=True,
+                parameters=(("before", "Only facts before this one."),),
+            ),
+            Route(
+                "GET",
+                "/proof/{index}",
+                Needs(Permission.READ_LEDGER, Reach.ANYWHERE),
+                self._proof,
+                "Page: the proof that a fact is in the log; the fact itself is not shown.",
                 gives="text/html",
                 page=True,
             ),
@@ -107,6 +132,37 @@ class Pages:
         link = f"/timeline/{quote(artifact.repository)}@{artifact.digest}"
         return self._page("artifact.html", call=call, title=artifact.repository, artifact=artifact, timeline=link)
 
+    def _timeline(self, call: Call) -> Answer:
+        name = own_image(call, f"{call.path['repository']}@{call.path['digest']}")
+        timeline = events_of(call, Digest.parse(call.path["digest"]))
+        facts = [_fact_row(event) for event in timeline.events if visible(event, name.repository)]
+        path = f"{quote(str(name.repository))}@{timeline.digest}"
+        older = timeline.events[0].fact.index if timeline.is_cut and timeline.events else None
+        return self._page(
+            "timeline.html",
+            call=call,
+            title=f"Timeline of {name.repository}",
+            name=str(name),
+            facts=facts,
+            artifact=f"/artifacts/{path}",
+            older=f"/timeline/{path}?before={older}" if older is not None else None,
+        )
+
+    def _proof(self, call: Call) -> Answer:
+        index = index_of(call.path["index"])
+        proof = call.platform.timelines.proof(index)
+        shown = {
+            "origin": proof.origin,
+            "index": proof.index,
+            "size": proof.size,
+            "leaf_hash": proof.leaf_hash.hex(),
+            "root": proof.root.hex(),
+            "hashes": [value.hex() for value in proof.hashes],
+            "checkpoint": proof.checkpoint.decode(),
+        }
+        template = "proof.html" if (b"hx-request", b"true") in call.headers else "proof_page.html"
+        return self._page(template, call=call, title=f"Proof of fact {index}", proof=shown)
+
     def _form(self, call: Call) -> Answer:
         del call
         return self._page("login.html", title="Log in", problem=None)
@@ -137,6 +193,24 @@ class Pages:
 
     def _frame(self, call: Call | None) -> dict[str, object]:
         return {"actor": str(call.principal.actor) if call else None, "instance": self._instance}
+
+
+def _fact_row(event: Event) -> dict[str, object]:
+    fact = event.fact
+    what = fact.schema.rpartition("/")[0].replace(".", ": ", 1).replace("-", " ")
+    shown = {key: value for key, value in (fact.body or {}).items() if value not in (None, "", [], {})}
+    members = [
+        (key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)) for key, value in shown.items()
+    ]
+    return {
+        "title": what,
+        "schema": fact.schema,
+        "actor": fact.actor,
+        "index": fact.index,
+        "recorded_at": rfc3339(fact.recorded_at),
+        "members": members,
+        "proof_link": f"/proof/{fact.index}",
+    }
 
 
 def _see_other(path: str, headers: dict[str, str] | None = None) -> Answer:
