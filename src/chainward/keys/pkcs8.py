@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.padding import PKCS7
-from cryptography.x509 import ObjectIdentifier
 
 from chainward.keys.errors import KeyMalformed
 
@@ -33,61 +32,20 @@ _COST: Final = 2**14  # 16 MiB; with _PARALLEL = 5 what OWASP's password storage
 _BLOCK: Final = 8
 _PARALLEL: Final = 5
 _KEY_SIZE: Final = 32
+_PARAMETERS: Final = (_COST, _BLOCK, _PARALLEL, _KEY_SIZE)  # in this order, none with its top bit set
 _IV_BITS: Final = 128
 _LINE: Final = 64
-_PBES2: Final = ObjectIdentifier("1.2.840.113549.1.5.13")
-_SCRYPT: Final = ObjectIdentifier("1.3.6.1.4.1.11591.4.11")
-_AES256_CBC: Final = ObjectIdentifier("2.16.840.1.101.3.4.1.42")
+_SEQUENCE: Final = 0x30
+_OCTETS: Final = 0x04
+_INTEGER: Final = 0x02
+_PBES2: Final = bytes.fromhex("06092a864886f70d01050d")  # 1.2.840.113549.1.5.13
+_SCRYPT: Final = bytes.fromhex("06092b06010401da47040b")  # 1.3.6.1.4.1.11591.4.11
+_AES256_CBC: Final = bytes.fromhex("060960864801650304012a")  # 2.16.840.1.101.3.4.1.42
 
 
 @asn1.sequence
-class _ScryptParams:
-    salt: bytes
-    cost: int
-    block_size: int
-    parallelization: int
-    key_length: int
-
-
-@asn1.sequence
-class _Scrypt:
-    algorithm: ObjectIdentifier
-    parameters: _ScryptParams
-
-
-@asn1.sequence
-class _Cipher:
-    algorithm: ObjectIdentifier
-    iv: bytes
-
-
-@asn1.sequence
-class _Pbes2Params:
-    derivation: _Scrypt
-    encryption: _Cipher
-
-
-@asn1.sequence
-class _Pbes2:
-    algorithm: ObjectIdentifier
-    parameters: _Pbes2Params
-
-
-@asn1.sequence
-class _Encrypted:
-    algorithm: _Pbes2
-    data: bytes
-
-
-@asn1.sequence
-class _AnyAlgorithm:
-    algorithm: ObjectIdentifier
-    parameters: asn1.TLV
-
-
-@asn1.sequence
-class _AnyEncrypted:
-    algorithm: _AnyAlgorithm
+class _EncryptedPrivateKeyInfo:
+    algorithm: asn1.TLV
     data: bytes
 
 
@@ -98,12 +56,11 @@ def encrypt(private_key_info: bytes, passphrase: bytes) -> bytes:
     padder = PKCS7(algorithms.AES256.block_size).padder()
     encryptor = Cipher(algorithms.AES256(key), modes.CBC(iv)).encryptor()
     data = encryptor.update(padder.update(private_key_info) + padder.finalize()) + encryptor.finalize()
-    params = _ScryptParams(salt=salt, cost=_COST, block_size=_BLOCK, parallelization=_PARALLEL, key_length=_KEY_SIZE)
-    scheme = _Pbes2Params(
-        derivation=_Scrypt(algorithm=_SCRYPT, parameters=params),
-        encryption=_Cipher(algorithm=_AES256_CBC, iv=iv),
-    )
-    return _pem(asn1.encode_der(_Encrypted(algorithm=_Pbes2(algorithm=_PBES2, parameters=scheme), data=data)))
+    numbers = (_der(_INTEGER, number.to_bytes(3, "big").lstrip(b"\0")) for number in _PARAMETERS)
+    derivation = _der(_SEQUENCE, _SCRYPT, _der(_SEQUENCE, _der(_OCTETS, salt), *numbers))
+    cipher = _der(_SEQUENCE, _AES256_CBC, _der(_OCTETS, iv))
+    scheme = _der(_SEQUENCE, _PBES2, _der(_SEQUENCE, derivation, cipher))
+    return _pem(_der(_SEQUENCE, scheme, _der(_OCTETS, data)))
 
 
 def is_encrypted(pem: bytes) -> bool:
@@ -116,7 +73,7 @@ def check_encrypted(pem: bytes) -> None:
     body = pem.split(b"-----BEGIN " + ENCRYPTED_LABEL + b"-----", 1)[-1]
     body = body.split(b"-----END " + ENCRYPTED_LABEL + b"-----", 1)[0]
     try:
-        asn1.decode_der(_AnyEncrypted, base64.b64decode(b"".join(body.split()), validate=True))
+        asn1.decode_der(_EncryptedPrivateKeyInfo, base64.b64decode(b"".join(body.split()), validate=True))
     except (binascii.Error, ValueError):
         raise KeyMalformed("the PEM block does not hold an encrypted private key") from None
 
@@ -124,6 +81,16 @@ def check_encrypted(pem: bytes) -> None:
 def _fresh() -> bytes:
     # Salt and vector come from the library that makes the keys, and from the same source: nothing replays either.
     return AESGCM.generate_key(_IV_BITS)
+
+
+def _der(tag: int, *parts: bytes) -> bytes:
+    """Return one DER element of at most 65,535 bytes (X.690 §8.1.3, §10.1)."""
+    content = b"".join(parts)
+    size = len(content)
+    if size < 0x80:  # noqa: PLR2004 - the short form of a length
+        return bytes((tag, size)) + content
+    octets = size.to_bytes((size.bit_length() + 7) // 8, "big")
+    return bytes((tag, 0x80 | len(octets))) + octets + content
 
 
 def _pem(der: bytes) -> bytes:
