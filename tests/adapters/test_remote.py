@@ -67,9 +67,12 @@ def served(*answers: tuple[int, dict[str, str], bytes]) -> Iterator[tuple[str, _
 
 def test_a_problem_comes_back_with_code_kind_hint_and_details() -> None:
     body = b'{"title":"no","status":403,"detail":"not you","code":"access-denied","hint":"ask","permission":"push"}'
-    with served((403, {"Content-Type": "application/problem+json"}, body)) as (url, _), Remote(url, "t") as remote:
-        with pytest.raises(Problem, match="not you") as caught:
-            remote.get("/x")
+    with (
+        served((403, {"Content-Type": "application/problem+json"}, body)) as (url, _),
+        Remote(url, "t") as remote,
+        pytest.raises(Problem, match="not you") as caught,
+    ):
+        remote.get("/x")
     assert (caught.value.code, caught.value.kind, caught.value.hint) == ("access-denied", Kind.FORBIDDEN, "ask")
     assert caught.value.details == {"permission": "push"}
 
@@ -78,9 +81,12 @@ def test_an_error_of_the_registry_comes_back_with_our_code() -> None:
     body = (
         b'{"errors":[{"code":"DENIED","message":"revoked","detail":{"code":"artifact-revoked","hint":"use another"}}]}'
     )
-    with served((403, {}, body)) as (url, _), Remote(url, "t") as remote:
-        with pytest.raises(Problem, match="revoked") as caught:
-            remote.get("/v2/shop/web/manifests/1")
+    with (
+        served((403, {}, body)) as (url, _),
+        Remote(url, "t") as remote,
+        pytest.raises(Problem, match="revoked") as caught,
+    ):
+        remote.get("/v2/shop/web/manifests/1")
     assert (caught.value.code, caught.value.hint) == ("artifact-revoked", "use another")
 
 
@@ -91,10 +97,13 @@ def test_an_unreadable_error_is_still_an_error(body: bytes) -> None:
 
 
 def test_a_redirect_is_not_followed_so_the_token_stays_here() -> None:
-    with served((302, {"Location": "http://127.0.0.2:1/"}, b"")) as (url, script), Remote(url, "secret") as remote:
-        with pytest.raises(Problem):
-            remote.get("/x")
-        assert len(script.asked) == 1
+    with (
+        served((302, {"Location": "http://127.0.0.2:1/"}, b"")) as (url, script),
+        Remote(url, "secret") as remote,
+        pytest.raises(Problem),
+    ):
+        remote.get("/x")
+    assert len(script.asked) == 1
 
 
 @pytest.mark.parametrize(
@@ -102,10 +111,13 @@ def test_a_redirect_is_not_followed_so_the_token_stays_here() -> None:
 )
 def test_an_upload_that_is_sent_to_another_place_is_refused(location: str) -> None:
     digest = Digest.of(CONTENT)
-    with served((202, {"Location": location}, b"")) as (url, script), Remote(url, "secret") as remote:
-        with pytest.raises(AnswerUnexpected):
-            RemoteRegistry(remote).put_blob(REPOSITORY, digest, len(CONTENT), [CONTENT])
-        assert len(script.asked) == 1
+    with (
+        served((202, {"Location": location}, b"")) as (url, script),
+        Remote(url, "secret") as remote,
+        pytest.raises(AnswerUnexpected),
+    ):
+        RemoteRegistry(remote).put_blob(REPOSITORY, digest, len(CONTENT), [CONTENT])
+    assert len(script.asked) == 1
 
 
 def test_a_blob_is_uploaded_in_three_requests() -> None:
@@ -118,9 +130,12 @@ def test_a_blob_is_uploaded_in_three_requests() -> None:
 
 def test_a_registry_that_stores_something_else_is_found_out() -> None:
     other = str(Digest.of(b"other"))
-    with served((201, {"Docker-Content-Digest": other}, b"")) as (url, _), Remote(url, "t") as remote:
-        with pytest.raises(DigestMismatch):
-            RemoteRegistry(remote).put_manifest(REPOSITORY, "1", "application/json", CONTENT)
+    with (
+        served((201, {"Docker-Content-Digest": other}, b"")) as (url, _),
+        Remote(url, "t") as remote,
+        pytest.raises(DigestMismatch),
+    ):
+        RemoteRegistry(remote).put_manifest(REPOSITORY, "1", "application/json", CONTENT)
 
 
 def test_a_blob_that_is_not_what_its_digest_says_is_refused() -> None:
