@@ -74,6 +74,13 @@ def _add(scope: Scope, table: Table, rows: Sequence[Mapping[str, object]]) -> No
         scope.connection.execute(_insert(scope, table).on_conflict_do_nothing(), list(rows))
 
 
+def _added(scope: Scope, table: Table, row: Mapping[str, object]) -> bool:
+    """Insert a row unless its key is there already; returns whether it was inserted."""
+    (key, *_) = table.primary_key.columns
+    insert = _insert(scope, table).values(row).on_conflict_do_nothing().returning(key)
+    return scope.connection.execute(insert).first() is not None
+
+
 def _moved(what: str) -> StateMoved:
     return StateMoved(f"{what} was changed by somebody else at the same time")
 
@@ -282,12 +289,12 @@ def _move_tag(scope: Scope, write: MoveTag) -> None:
     row = {"repository": str(write.repository), "tag": str(write.tag)}
     now = {"digest": str(write.digest), "tagged_at": scope.now, "deleted_at": None}
     if write.previous is None:
-        changed = scope.connection.execute(_insert(scope, TAG).values(**row, **now).on_conflict_do_nothing())
+        moved = _added(scope, TAG, row | now)
     else:
         was = TAG.c.deleted_at.is_not(None) if write.previous.is_deleted else TAG.c.deleted_at.is_(None)
         same = and_(_is_tag(write.repository, write.tag), TAG.c.digest == str(write.previous.digest), was)
-        changed = scope.connection.execute(update(TAG).where(same).values(**now))
-    if changed.rowcount != 1:
+        moved = scope.connection.execute(update(TAG).where(same).values(**now)).rowcount == 1
+    if not moved:
         raise _moved(f"tag {write.tag}")
 
 
@@ -313,8 +320,7 @@ def _revoke(scope: Scope, write: Revoke) -> None:
         "revoked_at": scope.now,
         "fact_index": scope.fact_index,
     }
-    added = scope.connection.execute(_insert(scope, REVOCATION).values(row).on_conflict_do_nothing())
-    if added.rowcount != 1:
+    if not _added(scope, REVOCATION, row):
         raise _moved(f"the revocation of {write.digest}")
     _bump_everywhere(scope, write)
 
@@ -331,8 +337,7 @@ def _bump_everywhere(scope: Scope, write: Revoke) -> None:
 
 def _note_enforcement(scope: Scope, write: NoteEnforcement) -> None:
     row = {"revocation": write.revocation.fact_index, "path": write.path.value, "since": scope.now}
-    added = scope.connection.execute(_insert(scope, ENFORCEMENT).values(row).on_conflict_do_nothing())
-    if added.rowcount != 1:
+    if not _added(scope, ENFORCEMENT, row):
         raise _moved(f"the record of refusals on {write.path}")
 
 
