@@ -11,9 +11,10 @@ from __future__ import annotations
 from chainward.sbom.document import encode
 from chainward.sbom.generate import generate
 from chainward.sbom.model import Component, Edge, Sbom, Subject, SubjectKind, Unreadable
-from chainward.sbom.ports import BlobReader, File, Tree
+from chainward.sbom.ports import Blob, BlobReader, File, Tree
 
 __all__ = [
+    "Blob",
     "BlobReader",
     "Component",
     "Edge",

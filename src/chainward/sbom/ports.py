@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from typing import BinaryIO
 
     from chainward.kernel.digest import Digest
     from chainward.sbom.model import Unreadable
 
-__all__ = ["BlobReader", "File", "Tree"]
+__all__ = ["Blob", "BlobReader", "File", "Tree"]
 
 
 class File(Protocol):
@@ -47,9 +46,24 @@ class Tree(Protocol):
         ...
 
 
-class BlobReader(Protocol):
-    """Gives content by digest: an image layout on disk, or the registry's own store."""
+class Blob(Protocol):
+    """One blob, opened: every open binary file is one."""
 
-    def open(self, digest: Digest) -> BinaryIO:
+    def read(self, count: int, /) -> bytes:
+        """Return the next ``count`` bytes, fewer only at the end."""
+        ...
+
+    def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+class BlobReader(Protocol):
+    """Gives content by digest: an image layout on disk, or the registry's own store.
+
+    The content need not be proven; who reads it compares the digest.
+    """
+
+    def open(self, digest: Digest) -> Blob:
         """Open a blob for reading from its beginning; the caller closes it. Raises a Problem when it is absent."""
         ...

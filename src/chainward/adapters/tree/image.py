@@ -6,6 +6,7 @@ and each file remembers the layer that its content comes from. A second pass fet
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -98,7 +99,7 @@ class ImageTree:
 
     def _entries(self, number: int, budget: Budget) -> Iterator[tuple[str, Entry, Content]]:
         descriptor = self._layers[number]
-        with self._blobs.open(descriptor.digest) as blob:
+        with closing(self._blobs.open(descriptor.digest)) as blob:
             stream = LayerStream(blob, descriptor, budget)
             for entry, content in entries(stream, budget):
                 path = self._path(entry.name, descriptor)

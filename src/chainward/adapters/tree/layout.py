@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from chainward.adapters.tree.image import ImageTree
@@ -88,7 +89,7 @@ def _is_attestation(descriptor: Descriptor) -> bool:
 
 
 def _manifest(descriptor: Descriptor, blobs: BlobReader) -> Manifest:
-    with blobs.open(descriptor.digest) as blob:
+    with closing(blobs.open(descriptor.digest)) as blob:
         body = blob.read(MAX_MANIFEST + 1)
     descriptor.digest.verify(body)
     return decode_manifest(body, descriptor.media_type)

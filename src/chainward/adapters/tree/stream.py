@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, Final
 from chainward.sbom.errors import TreeUnreadable
 
 if TYPE_CHECKING:
-    from typing import BinaryIO
-
     from chainward.adapters.tree.limits import Limits
     from chainward.formats.oci import Descriptor
+    from chainward.sbom.ports import Blob
 
 __all__ = ["Budget", "LayerStream"]
 
@@ -54,7 +53,7 @@ class Budget:
 class LayerStream:
     """Reads one layer once, forward only."""
 
-    def __init__(self, blob: BinaryIO, descriptor: Descriptor, budget: Budget) -> None:
+    def __init__(self, blob: Blob, descriptor: Descriptor, budget: Budget) -> None:
         self._blob = blob
         self._descriptor = descriptor
         self._budget = budget
