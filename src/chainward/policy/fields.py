@@ -23,7 +23,7 @@ __all__ = ["Fields", "Globs", "refuse"]
 T = TypeVar("T")
 
 _NOT_TEXT: Final = re.compile(
-    r"(?i:null|true|false|~|)\Z|[-+]?(?:\.?[0-9][0-9_]*(?:\.[0-9_]*)?(?:[eE][-+]?[0-9]+)?|\.inf|\.nan)\Z"
+    r"(?:null|true|false|~|)\Z|[-+]?(?:\.?[0-9][0-9_]*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?|\.inf|\.nan)\Z", re.IGNORECASE
 )
 _WHOLE: Final = re.compile(r"0\Z|[1-9][0-9]{0,8}\Z")
 _DURATION: Final = re.compile(r"([1-9][0-9]{0,3})([dh])\Z")
