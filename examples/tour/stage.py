@@ -31,6 +31,7 @@ PIP_SETTINGS = (
     "SSL_CERT_FILE",
 )
 START_SECONDS = 30
+WIDTH = 120
 
 
 class TourError(Exception):
@@ -41,7 +42,7 @@ class Stage:
     """Where the tour takes place. Everything lies below one folder and can be thrown away."""
 
     def __init__(self, folder: Path) -> None:
-        self.console = Console(highlight=False)
+        self.console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
         self.folder = folder
         self.platform: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
@@ -145,7 +146,7 @@ class Stage:
             "CHAINWARD_URL": self.url,
             "CHAINWARD_TOKEN_FILE": str(self.folder / f"{actor}.token"),
             "CHAINWARD_KEY_PASSPHRASE_FILE": str(self.folder / "passphrase"),
-            "COLUMNS": "110",
+            "COLUMNS": str(WIDTH - 4),
         }
 
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import ClassVar, Self
 
 from chainward.kernel.digest import Digest
+from chainward.kernel.pattern import matches
 from chainward.kernel.problem import Kind, Problem
 
 __all__ = ["ImageName", "InvalidName", "RepositoryName", "RepositoryPattern", "Tag"]
@@ -103,13 +103,6 @@ class ImageName:
         return f"{host}{self.repository}{tag}{digest}"
 
 
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*\*|\*)", pattern)
-    known = {"**": ".*", "*": "[^/]*"}
-    return re.compile("".join(known.get(part, re.escape(part)) for part in parts))
-
-
 @dataclass(frozen=True, slots=True, order=True)
 class RepositoryPattern:
     """Which repositories: ``*`` stands for one path component's text, ``**`` for any depth.
@@ -130,7 +123,7 @@ class RepositoryPattern:
 
     def matches(self, repository: RepositoryName) -> bool:
         """Whether ``repository`` is covered."""
-        return _compiled(self.text).fullmatch(repository.text) is not None
+        return matches(self.text, repository.text)
 
     def __str__(self) -> str:
         return self.text

