@@ -25,6 +25,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import text
 from tests.postgres import Cluster, NoClusterError, Server
 
@@ -36,8 +37,7 @@ from chainward.adapters.sql.setup import open_logs
 from chainward.adapters.sql.writer import Writer
 from chainward.adapters.system import SystemEntropy
 from chainward.kernel.identity import Actor, Context
-from chainward.keys.local import generate
-from chainward.keys.model import Scheme
+from chainward.keys.local import PrivateKey
 from chainward.ledger.checkpoint import NoteSigner
 from chainward.ledger.commit import Ledger
 
@@ -68,8 +68,8 @@ __all__ = [
 
 FACTS_ORIGIN: Final = "facts.test"
 SIGNATURES_ORIGIN: Final = "signatures.test"
-FACTS: Final = NoteSigner(FACTS_ORIGIN, generate(Scheme.ED25519))
-SIGNATURES: Final = NoteSigner(SIGNATURES_ORIGIN, generate(Scheme.ED25519))
+FACTS: Final = NoteSigner(FACTS_ORIGIN, PrivateKey.of(Ed25519PrivateKey.from_private_bytes(b"f" * 32)))
+SIGNATURES: Final = NoteSigner(SIGNATURES_ORIGIN, PrivateKey.of(Ed25519PrivateKey.from_private_bytes(b"s" * 32)))
 CONTEXT: Final = Context(Actor("token:test"), "request-1")
 
 

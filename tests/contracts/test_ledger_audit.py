@@ -125,9 +125,12 @@ def test_every_other_edit_is_named(platform_database: PlatformDatabase, statemen
 
 def rewrite_leaf(platform_database: PlatformDatabase, origin: str, index: int, entry: bytes) -> None:
     """Change a leaf and its hash, as an attacker would who knows how the log works."""
-    values = {"origin": origin, "idx": index, "entry": entry, "hash": leaf_hash(entry)}
     platform_database.tamper(
-        "UPDATE log_leaf SET entry = :entry, hash = :hash WHERE origin = :origin AND idx = :idx", **values
+        "UPDATE log_leaf SET entry = :value, hash = :hash WHERE origin = :origin AND idx = :idx",
+        entry,
+        hash=leaf_hash(entry),
+        origin=origin,
+        idx=index,
     )
 
 
