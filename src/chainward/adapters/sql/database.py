@@ -6,6 +6,7 @@ survives a power loss. Reading connections cannot write, and each ``read()`` is 
 
 from __future__ import annotations
 
+from collections import deque
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,11 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlalchemy import Connection, Engine
+    from sqlalchemy.pool import PoolProxiedConnection
 
 __all__ = ["Database"]
 
 _READERS: Final = 16
 _OVERFLOW: Final = 32
+_SPARE: Final = 8
 _SQLITE: Final = "sqlite:///"
 _EVERY_PRAGMA: Final = (
     "PRAGMA busy_timeout=10000",
@@ -58,6 +61,7 @@ class Database:
     def __init__(self, writer: Engine, reader: Engine) -> None:
         self.writer = writer
         self._reader = reader
+        self._spare: deque[PoolProxiedConnection] = deque()
 
     @classmethod
     def open_sqlite(cls, path: Path, *, derived: bool = False) -> Database:
@@ -121,22 +125,42 @@ class Database:
         """
         driver = self._reader.dialect.loaded_dbapi
         try:
-            connection = self._reader.raw_connection()
+            connection = self._borrow()
             try:
                 cursor = connection.cursor()
                 cursor.execute(statement, parameters)
                 row: tuple[Any, ...] | None = cursor.fetchone()
                 cursor.close()
-            finally:
+            except BaseException:
                 connection.close()
+                raise
         except (driver.OperationalError, driver.InterfaceError, PoolTimeoutError) as error:
             raise DatabaseUnavailable(f"the database did not answer: {type(error).__name__}") from error
+        self._give_back(connection)
         return row
 
     def close(self) -> None:
         """Close every connection."""
+        while self._spare:
+            self._spare.pop().close()
         self._reader.dispose()
         self.writer.dispose()
+
+    def _borrow(self) -> PoolProxiedConnection:
+        try:
+            return self._spare.pop()
+        except IndexError:
+            return self._reader.raw_connection()
+
+    def _give_back(self, connection: PoolProxiedConnection) -> None:
+        """Keep a few SQLite connections at hand: with many threads the pool's lock costs more than the statement.
+
+        Between statements they hold no transaction; one of PostgreSQL would, so those go back at once.
+        """
+        if self.dialect_name == "sqlite" and len(self._spare) < _SPARE:
+            self._spare.append(connection)
+        else:
+            connection.close()
 
 
 def _sqlite(path: Path, pragmas: tuple[str, ...], begin: str, size: int) -> Engine:
