@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
+from chainward.attest.provenance import CommandBuild
+from chainward.attest.provenance import provenance_of as attest_provenance
 from chainward.delivery.errors import BuildFailed, BuildTimeout, OutputMissing
 from chainward.delivery.image import assemble
 from chainward.delivery.materials import FileDigest, tree_digest
 from chainward.delivery.ports import Command
 from chainward.formats.codec import decode_json, deterministic_json
 from chainward.formats.intoto import ResourceDescriptor
-from chainward.formats.slsa import Provenance
 from chainward.kernel.digest import Algorithm, Digest
 from chainward.kernel.instant import parse_instant, rfc3339
 
@@ -31,11 +32,11 @@ if TYPE_CHECKING:
     from chainward.delivery.image import AssembledImage, ImagePlan
     from chainward.delivery.materials import SourceState
     from chainward.delivery.ports import Outcome, ResultFolder, Runner, Workspace
+    from chainward.formats.slsa import Provenance
     from chainward.kernel.entropy import Entropy
     from chainward.kernel.instant import Clock
 
 __all__ = [
-    "BUILD_TYPE",
     "ENVIRONMENT",
     "BuildPlan",
     "BuildRecord",
@@ -47,7 +48,6 @@ __all__ = [
     "provenance_of",
 ]
 
-BUILD_TYPE: Final = "https://chainward.example/build-types/command/v1"
 ENVIRONMENT: Final = frozenset({"HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"})
 RECORD_LIMIT: Final = 32 * 1024 * 1024
 _UUID_SIZE: Final = 16
@@ -206,27 +206,25 @@ def decode_record(data: bytes) -> BuildRecord:
 
 def provenance_of(record: BuildRecord) -> Provenance:
     """Return the SLSA provenance of a build."""
-    products = _tree_of(record.products)
-    return Provenance(
-        build_type=BUILD_TYPE,
-        external_parameters={
-            "command": list(record.command),
-            "source": record.source.uri,
-            "environment": list(record.environment),
-        },
-        internal_parameters={
-            "sourceIsDirty": record.source.dirty,
-            "sourceUnchangedByBuild": record.source.unchanged,
-        },
-        resolved_dependencies=(_source_dependency(record.source), *map(_file_dependency, record.dependencies)),
-        builder_id=record.builder_id,
-        invocation_id=record.invocation_id,
-        started_on=parse_instant(record.started_at),
-        finished_on=parse_instant(record.finished_at),
-        byproducts=(
-            _file_dependency(record.log),
-            ResourceDescriptor("products", {"dirHash1": products.hex}, annotations={"files": len(record.products)}),
-        ),
+    products = ResourceDescriptor(
+        "products", {"dirHash1": _tree_of(record.products).hex}, annotations={"files": len(record.products)}
+    )
+    return attest_provenance(
+        CommandBuild(
+            builder_id=record.builder_id,
+            invocation_id=record.invocation_id,
+            command=record.command,
+            source=_source_dependency(record.source),
+            started_on=parse_instant(record.started_at),
+            finished_on=parse_instant(record.finished_at),
+            materials=tuple(map(_file_dependency, record.dependencies)),
+            environment=record.environment,
+            internal={
+                "sourceIsDirty": record.source.dirty,
+                "sourceUnchangedByBuild": record.source.unchanged,
+            },
+            byproducts=(_file_dependency(record.log), products),
+        )
     )
 
 

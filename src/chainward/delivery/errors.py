@@ -7,18 +7,23 @@ from typing import ClassVar
 from chainward.kernel.problem import Kind, Problem
 
 __all__ = [
-    "AdmissionTimeout",
+    "AdmissionKnown",
+    "AnchorMoved",
+    "AnchorViolated",
     "ArtifactUnknown",
     "BuildFailed",
     "BuildTimeout",
-    "EnvironmentUnknown",
+    "BundleUnfit",
+    "EvidenceNoted",
     "EvidenceTooLarge",
     "EvidenceUnreadable",
     "GateTimeout",
     "LayoutInvalid",
     "OutputMissing",
     "PromotionDenied",
+    "PromotionKnown",
     "PromotionOutOfOrder",
+    "PromotionRevoked",
     "SourceChanged",
     "SourceRefused",
     "SourceUnreadable",
@@ -98,6 +103,14 @@ class ArtifactUnknown(Problem):
     hint = "Push the image first, or check repository, tag and digest."
 
 
+class BundleUnfit(Problem):
+    """A bundle is not evidence about the image that it should be attached to."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "bundle-unfit"
+    hint = "Attest the digest of this very image: chainward attest"
+
+
 class EvidenceTooLarge(Problem):
     """A bundle is larger than evidence may be; it was not read."""
 
@@ -112,14 +125,6 @@ class EvidenceUnreadable(Problem):
     kind: ClassVar[Kind] = Kind.UNTRUSTED
     code: ClassVar[str] = "evidence-unreadable"
     hint = "Push the bundle again with: chainward push"
-
-
-class EnvironmentUnknown(Problem):
-    """There is no environment of that name."""
-
-    kind: ClassVar[Kind] = Kind.NOT_FOUND
-    code: ClassVar[str] = "environment-unknown"
-    hint = "List the environments of this platform, or declare the missing one."
 
 
 class PromotionOutOfOrder(Problem):
@@ -146,9 +151,53 @@ class GateTimeout(Problem):
     hint = "Repeat the request; the decision is kept as soon as it is ready."
 
 
-class AdmissionTimeout(Problem):
-    """The deadline of an admission call passed before all its images were decided; nothing was answered."""
+class AdmissionKnown(Problem):
+    """A decision is a fact already; the gate then counts a repetition, so it never reaches a caller."""
 
-    kind: ClassVar[Kind] = Kind.UNAVAILABLE
-    code: ClassVar[str] = "admission-timeout"
-    hint = "Raise timeoutSeconds of the webhook, or look why the platform is slow."
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "admission-known"
+    hint = "Repeat the request."
+
+    def __init__(self, key: str) -> None:
+        super().__init__("this decision is a fact already")
+        self.key = key
+
+
+class AnchorMoved(Problem):
+    """Another replica anchored the same rows; the verb goes on behind them, so it never reaches a caller."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "admission-anchor-moved"
+    hint = "Repeat the call."
+
+
+class AnchorViolated(Problem):
+    """Rows of repeated admissions are not those that a fact vouches for."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "admission-anchor-violated"
+    hint = "Somebody changed the database behind the ledger: keep it as evidence and compare it with a backup."
+
+
+class PromotionKnown(Problem):
+    """The image was promoted there before; the verb answers with that promotion, so it never reaches a caller."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "promotion-known"
+    hint = "Repeat the call."
+
+
+class PromotionRevoked(Problem):
+    """The image was revoked while the gate was deciding; the verb denies the promotion then."""
+
+    kind: ClassVar[Kind] = Kind.REFUSED
+    code: ClassVar[str] = "promotion-revoked"
+    hint = "Use an artifact that replaces it; the timeline of the digest says who revoked it."
+
+
+class EvidenceNoted(Problem):
+    """Evidence was looked at before; the follower passes on, so it never reaches a caller."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "evidence-noted"
+    hint = "Repeat the call."

@@ -7,18 +7,29 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
 
     from chainward.delivery.materials import FileDigest, SourceState
+    from chainward.delivery.model import Snapshot
+    from chainward.delivery.writes import Anchor, Promotion, RepeatRow
     from chainward.formats.oci import Descriptor
     from chainward.kernel.digest import Digest
+    from chainward.kernel.name import RepositoryName, Tag
+    from chainward.registry.model import Referrer, StoredManifest
 
 __all__ = [
+    "AdmissionStore",
     "BlobSink",
     "Command",
+    "DecisionReader",
+    "EvidenceSource",
+    "EvidenceStore",
+    "ImageLayout",
     "NodeKind",
     "Outcome",
+    "PromotionStore",
+    "RegistryClient",
     "ResultFolder",
     "Runner",
     "SourceTree",
@@ -135,4 +146,106 @@ class ResultFolder(BlobSink, Protocol):
 
     def abandon(self) -> None:
         """Remove everything; called instead of ``complete``."""
+        ...
+
+
+class ImageLayout(Protocol):
+    """A finished image on its way into a registry."""
+
+    def manifest(self) -> tuple[Descriptor, bytes]:
+        """Return descriptor and bytes of its manifest; raises LayoutInvalid or DigestMismatch."""
+        ...
+
+    def chunks(self, digest: Digest) -> Iterator[bytes]:
+        """Yield a blob; raises LayoutInvalid, or DigestMismatch at the end of other bytes."""
+        ...
+
+
+class RegistryClient(Protocol):
+    """A registry to push to. What was put is durable when a call returns, and putting it again is harmless."""
+
+    def has_blob(self, repository: RepositoryName, digest: Digest) -> bool:
+        """Whether the repository has a blob."""
+        ...
+
+    def put_blob(self, repository: RepositoryName, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
+        """Store a blob; the registry checks its digest."""
+        ...
+
+    def put_manifest(self, repository: RepositoryName, reference: str, media_type: str, body: bytes) -> Digest:
+        """Store a manifest under a tag or its digest; what it refers to must be there."""
+        ...
+
+
+class EvidenceSource(Protocol):
+    """Where evidence lies: the registry, read for deciding, so that what is revoked can be spoken about.
+
+    What cannot be had is a Problem; one of the kinds unavailable, too-many or internal means that the registry failed.
+    """
+
+    def referrers(self, repository: RepositoryName, digest: Digest) -> Sequence[Referrer]:
+        """Return the manifests that name ``digest`` as their subject, the oldest first."""
+        ...
+
+    def manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest:
+        """Return a manifest whose bytes are proven."""
+        ...
+
+    def blob_bytes(self, repository: RepositoryName, digest: Digest, limit: int) -> bytes:
+        """Return a blob of at most ``limit`` bytes, proven."""
+        ...
+
+
+class DecisionReader(Protocol):
+    """Reads what a decision depends on in one snapshot: two reads never mix what was true at different times."""
+
+    def read(self, repository: RepositoryName, reference: Tag | Digest, environment: str) -> Snapshot:
+        """Return the present state of an artifact and of everything that could change a decision about it.
+
+        Whatever was durable when the call began is in it. Any failure to read raises; nothing is assumed.
+        """
+        ...
+
+
+class AdmissionStore(Protocol):
+    """Reads of recorded admissions; each call sees everything that was durable when it began. Thread-safe."""
+
+    def repeats(self, after: int, limit: int) -> Sequence[RepeatRow]:
+        """Return repetitions with an id above ``after``, in order."""
+        ...
+
+    def anchored(self) -> int:
+        """Return the id of the last repetition that a fact vouches for, 0 if there is none."""
+        ...
+
+    def anchors(self) -> Sequence[Anchor]:
+        """Return all anchors, in order."""
+        ...
+
+
+class PromotionStore(Protocol):
+    """Reads of promotions; each call sees everything that was durable when it began. Thread-safe."""
+
+    def promotion(self, repository: RepositoryName, digest: Digest, environment: str) -> Promotion | None:
+        """Return the promotion of an image into an environment."""
+        ...
+
+    def promotions(self, repository: RepositoryName, digest: Digest) -> Sequence[Promotion]:
+        """Return every promotion of an image, the oldest first."""
+        ...
+
+
+class EvidenceStore(Protocol):
+    """What the follower of evidence remembers; each call sees everything that was durable when it began."""
+
+    def position(self, name: str) -> int:
+        """Return the index of the last fact that a follower looked at, -1 before its first."""
+        ...
+
+    def is_noted(self, repository: RepositoryName, referrer: Digest) -> bool:
+        """Whether it is stated what a referrer is worth."""
+        ...
+
+    def is_complete(self, repository: RepositoryName, digest: Digest) -> bool:
+        """Whether it is stated that the evidence of an artifact is complete."""
         ...

@@ -1,25 +1,20 @@
-"""Reads what a test run wrote down and turns it into an in-toto test result.
+"""Reads what a test run wrote down, as values that :mod:`chainward.attest.testresult` makes a statement of.
 
 In: ``test-results.json`` with the members ``passed``, ``failed``, ``skipped`` and ``tests`` (each with ``name`` and
-``outcome``). Out: a :class:`~chainward.formats.testresult.TestResult` (predicate test-result v0.1). A run that
-contradicts itself, or in which no test ran, says nothing and is refused.
+``outcome``). Out: :class:`~chainward.attest.testresult.RunCounts`. A run that contradicts itself, or in which no test
+ran, says nothing and is refused.
 """
 
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 import msgspec
 
+from chainward.attest.testresult import RunCounts
 from chainward.formats.codec import decode_json
-from chainward.formats.intoto import ResourceDescriptor
-from chainward.formats.testresult import Outcome, TestResult
-from chainward.kernel.digest import Digest
 from chainward.kernel.problem import Kind, Problem
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["TestResultsInvalid", "decode_test_results"]
 
@@ -55,8 +50,8 @@ class _Run(msgspec.Struct, frozen=True, kw_only=True):
     tests: tuple[_Test, ...] = ()
 
 
-def decode_test_results(data: bytes, *, name: str = "test-results.json") -> TestResult:
-    """Read the results of a run; the file itself, by digest, becomes the configuration of the predicate.
+def decode_test_results(data: bytes) -> RunCounts:
+    """Read the results of a run.
 
     Raises:
         TooLarge: more than 8 MiB.
@@ -64,20 +59,12 @@ def decode_test_results(data: bytes, *, name: str = "test-results.json") -> Test
         TestResultsInvalid: the numbers contradict the tests, or no test ran.
     """
     run = decode_json(data, _Run, limit=_LIMIT, what=_WHAT)
-    counted = {ended: _names(run.tests, ended) for ended in _Ended}
     claimed = {_Ended.PASSED: run.passed, _Ended.FAILED: run.failed, _Ended.SKIPPED: run.skipped}
-    for ended, names in counted.items():
-        if claimed[ended] != len(names):
-            raise TestResultsInvalid(f"{claimed[ended]} tests are said to have {ended}, {len(names)} are listed")
+    for ended, count in claimed.items():
+        listed = sum(test.outcome is ended for test in run.tests)
+        if count != listed:
+            raise TestResultsInvalid(f"{count} tests are said to have {ended}, {listed} are listed")
     if not run.passed and not run.failed:
         raise TestResultsInvalid("no test ran")
-    return TestResult(
-        result=Outcome.FAILED if run.failed else Outcome.PASSED,
-        configuration=(ResourceDescriptor.of(name, Digest.of(data)),),
-        passed=counted[_Ended.PASSED],
-        failed=counted[_Ended.FAILED],
-    )
-
-
-def _names(tests: Iterable[_Test], ended: _Ended) -> tuple[str, ...]:
-    return tuple(test.name for test in tests if test.outcome is ended)
+    names = tuple(test.name for test in run.tests if test.outcome is _Ended.FAILED)
+    return RunCounts(passed=run.passed, failed=run.failed, skipped=run.skipped, failed_names=names)

@@ -1,0 +1,274 @@
+"""The admission gate of a cluster: may these images run in this namespace?
+
+In: a :class:`~chainward.formats.admission.Review`. Out: an :class:`AdmissionAnswer`, whose decisions are durable before
+it is returned. Only digests are decided about; a name is resolved in the same snapshot in which revocations and epochs
+are read. What cannot be decided because we failed (database, time) raises: the call fails and the cluster's
+``failurePolicy`` takes over. What cannot be shown to be in order is denied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from chainward.delivery.errors import GateTimeout
+from chainward.delivery.explain import denial_message, warnings_of
+from chainward.delivery.ruling import Case, Ruling, key_of
+from chainward.delivery.scope import Level, task_of
+from chainward.delivery.verdict import revoked
+from chainward.kernel.name import ImageName
+from chainward.kernel.problem import Problem
+from chainward.policy.model import Check, Gate, Outcome
+from chainward.registry.model import RepositoryRules
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from chainward.delivery.model import Snapshot
+    from chainward.delivery.record import AdmissionRecord
+    from chainward.delivery.scope import Task
+    from chainward.delivery.verdict import Judge
+    from chainward.formats.admission import Review
+    from chainward.kernel.identity import Context
+    from chainward.kernel.instant import Clock
+    from chainward.portfolio.declare import Portfolios
+    from chainward.portfolio.map import Portfolio
+
+__all__ = ["Admission", "AdmissionAnswer", "AdmissionRules", "Controllers"]
+
+_PLATFORM: Final = "platform"
+_DENIED: Final = "denied"
+_DEFAULT_TIMEOUT: Final = timedelta(seconds=10)  # what the API server assumes when a webhook names none
+_ATTEMPTS: Final = 4
+# The same few names come by again and again; a name that cannot be read is not kept.
+_parsed: Final = lru_cache(maxsize=8192)(ImageName.parse)
+
+
+class Controllers(StrEnum):
+    """What a no means for a workload that makes Pods; its Pods are decided about in any case."""
+
+    WARN = "warn"
+    DENY = "deny"
+    IGNORE = "ignore"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionRules:
+    """What the gate takes for granted: our own host names, and which tags never move.
+
+    ``margin`` is kept of the caller's time limit, so that an answer still arrives.
+    """
+
+    hosts: frozenset[str]
+    repositories: RepositoryRules = field(default_factory=RepositoryRules)
+    controllers: Controllers = Controllers.WARN
+    margin: timedelta = timedelta(milliseconds=250)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionAnswer:
+    """What to answer to a review."""
+
+    allowed: bool
+    message: str = ""
+    warnings: tuple[str, ...] = ()
+    rulings: tuple[Ruling, ...] = ()
+
+    @property
+    def audit(self) -> dict[str, str]:
+        """What goes into the cluster's audit log: the decisions behind the answer."""
+        decisions = ",".join(dict.fromkeys(ruling.decision for ruling in self.rulings if ruling.key))
+        return {"decisions": decisions} if decisions else {}
+
+
+class Admission:
+    """Answers validating reviews. Thread-safe."""
+
+    def __init__(
+        self,
+        judge: Judge,
+        record: AdmissionRecord,
+        portfolios: Portfolios,
+        clock: Clock,
+        rules: AdmissionRules,
+    ) -> None:
+        self._judge = judge
+        self._record = record
+        self._portfolios = portfolios
+        self._clock = clock
+        self._rules = rules
+        self._portfolio: Portfolio | None = None
+
+    def validate(self, review: Review, *, context: Context, timeout: timedelta | None = None) -> AdmissionAnswer:
+        """Decide about a review, and make the decision durable unless it is a dry run.
+
+        Raises:
+            GateTimeout: there was no decision within ``timeout``.
+            Problem: the platform failed; nothing was decided.
+        """
+        task = task_of(review)
+        if task.level is Level.UNKNOWN:
+            return _not_understood(review)
+        ignored = task.level is Level.CONTROLLER and self._rules.controllers is Controllers.IGNORE
+        if task.level is Level.NOTHING or ignored:
+            return AdmissionAnswer(allowed=True)
+        with self._record.presence():
+            return self._decide(review, task, context, timeout or _DEFAULT_TIMEOUT)
+
+    def _decide(self, review: Review, task: Task, context: Context, timeout: timedelta) -> AdmissionAnswer:
+        case = Case(context.actor.name, review.username, review.namespace, review.uid)
+        rulings = self._rulings(task, case, timeout)
+        if task.level is Level.CONTROLLER and self._rules.controllers is Controllers.WARN:
+            return AdmissionAnswer(allowed=True, warnings=warnings_of(rulings), rulings=rulings)
+        allowed = all(ruling.allowed for ruling in rulings)
+        # Beside an image that is denied, one that is in order is not let in either: only the denials are on record.
+        recorded = [ruling for ruling in rulings if ruling.key and ruling.allowed is allowed]
+        if recorded and not review.dry_run:
+            self._record.keep(case, recorded, context=context, deploys=task.level is Level.POD)
+        message = "" if allowed else denial_message(rulings)
+        return AdmissionAnswer(allowed=allowed, message=message, rulings=rulings)
+
+    def _rulings(self, task: Task, case: Case, timeout: timedelta) -> tuple[Ruling, ...]:
+        deadline = self._clock.now() + max(timeout - self._rules.margin, timeout / 2)
+        pinned_only = task.level is Level.POD
+        new = [self._rule(case, text, deadline, pinned_only=pinned_only) for text in task.new]
+        known = [self._look_at_known(case, text) for text in task.known]
+        return (*new, *known)
+
+    def _rule(self, case: Case, image: str, deadline: datetime, *, pinned_only: bool) -> Ruling:
+        """Decide about an image that is new."""
+        try:
+            name = _parsed(image)
+        except Problem as problem:
+            return self._denied(case, image, _failed("image", problem.code, problem.message, problem.hint))
+        if name.host not in self._rules.hosts:
+            return self._denied(case, image, self._foreign(name))
+        snapshot, environment = self._read(name, case.namespace)
+        if environment is None:
+            return self._denied(case, image, _unmapped(case.namespace), name=name, snapshot=snapshot)
+        if snapshot.state is None:
+            return self._denied(case, image, _unknown(name), name=name, snapshot=snapshot, environment=environment)
+        if pinned_only and name.digest is None and not self._rules.repositories.tags_are_immutable(name.repository):
+            return self._denied(case, image, _not_pinned(name), name=name, snapshot=snapshot, environment=environment)
+        verdict = self._judge.decide(snapshot, snapshot.state, environment, Gate.ADMIT, deadline=deadline)
+        digest, outcome = snapshot.state.digest, "allowed" if verdict.allowed else _DENIED
+        return Ruling(
+            image=image,
+            allowed=verdict.allowed,
+            failures=verdict.failures,
+            environment=environment,
+            repository=name.repository,
+            digest=digest,
+            snapshot=snapshot,
+            policy_digest=verdict.policy_digest,
+            key=key_of(case, environment, name.repository.text, digest, outcome, snapshot.policy_epoch),
+        )
+
+    def _look_at_known(self, case: Case, image: str) -> Ruling:
+        """Let an image pass that was there before, unless it was revoked since."""
+        try:
+            name = _parsed(image)
+        except Problem:
+            return Ruling(image=image, allowed=True)
+        if name.host not in self._rules.hosts:
+            return Ruling(image=image, allowed=True)
+        snapshot, environment = self._read(name, case.namespace)
+        state = snapshot.state
+        if state is None or state.revoked is None:
+            return Ruling(image=image, allowed=True)
+        check = revoked(state.revoked)
+        return self._denied(case, image, check, name=name, snapshot=snapshot, environment=environment)
+
+    def _read(self, name: ImageName, namespace: str) -> tuple[Snapshot, str | None]:
+        """Read a snapshot, and the environment of a namespace as of that very snapshot."""
+        portfolio = self._portfolio or self._portfolios.current()
+        for _ in range(_ATTEMPTS):
+            place = portfolio.environment_of(namespace)
+            environment = None if place is None else place.name
+            reference = name.digest or name.tag
+            assert reference is not None  # noqa: S101 - a name without both has the tag latest
+            snapshot = self._judge.read(name.repository, reference, environment or "")
+            if snapshot.portfolio_epoch == portfolio.epoch:
+                self._portfolio = portfolio
+                return snapshot, environment
+            portfolio = self._portfolios.at(snapshot.portfolio_epoch)
+        raise GateTimeout("the portfolio changed faster than it could be read")
+
+    def _denied(
+        self,
+        case: Case,
+        image: str,
+        check: Check,
+        *,
+        name: ImageName | None = None,
+        snapshot: Snapshot | None = None,
+        environment: str | None = None,
+    ) -> Ruling:
+        digest = None if name is None else name.digest
+        if snapshot is not None and snapshot.state is not None:
+            digest = snapshot.state.digest
+        policy_epoch = None if snapshot is None else snapshot.policy_epoch
+        named = image if name is None else name.repository.text
+        return Ruling(
+            image=image,
+            allowed=False,
+            failures=(check,),
+            environment=environment,
+            repository=None if name is None else name.repository,
+            digest=digest,
+            snapshot=snapshot,
+            key=key_of(case, environment, named, digest, _DENIED, policy_epoch),
+        )
+
+    def _foreign(self, name: ImageName) -> Check:
+        ours = min(self._rules.hosts, default="this platform")
+        return _failed(
+            "registry",
+            "image-host-foreign",
+            f"the image comes from {name.host or 'the default registry of the node'}, not from this platform",
+            f"push it here with its evidence (chainward push) and name it {ours}/{name.repository}",
+        )
+
+
+def _not_understood(review: Review) -> AdmissionAnswer:
+    kind = f"{review.group}/{review.kind}".lstrip("/")
+    part = f" (subresource {review.subresource})" if review.subresource else ""
+    return AdmissionAnswer(
+        allowed=False,
+        message=f"chainward does not know where the images of {kind[:120]}{part[:80]} stand, so it cannot let it pass "
+        "[admission-kind-unknown]\n  -> take this kind out of the rules of the webhook",
+    )
+
+
+def _failed(name: str, code: str, message: str, next_step: str) -> Check:
+    return Check(_PLATFORM, name, Outcome.FAIL, code, message, next_step)
+
+
+def _unmapped(namespace: str) -> Check:
+    return _failed(
+        "environment",
+        "namespace-unmapped",
+        f"the namespace {namespace[:80]!r} belongs to no environment",
+        "declare the environment that has this namespace: chainward service environment",
+    )
+
+
+def _unknown(name: ImageName) -> Check:
+    return _failed(
+        "registry",
+        "artifact-unknown",
+        f"{name.repository} has no {name.digest or name.tag}",
+        "push the image first (chainward push), or check repository, tag and digest",
+    )
+
+
+def _not_pinned(name: ImageName) -> Check:
+    return _failed(
+        "registry",
+        "image-not-pinned",
+        f"tags of {name.repository} may move, so what was checked need not be what the node will pull",
+        "name the image by its digest, or register the mutating webhook, which does that",
+    )
