@@ -15,6 +15,7 @@ from tests.trust.world import IMAGE, OTHER_IMAGE, bundle_of, root_of, verified
 from chainward.attest.errors import SbomUnfit, TestCountsInvalid
 from chainward.attest.provenance import BUILD_TYPE, CommandBuild, Runner, provenance_of, statement_of_provenance
 from chainward.attest.sbom import MAX_SBOM, statement_of_sbom
+from chainward.attest.signature import SIGNATURE, statement_of_signature
 from chainward.attest.testresult import RunCounts, outcome_of, statement_of_tests
 from chainward.attest.vsa import statement_of_summary, summary_of
 from chainward.formats.errors import Malformed, TooLarge
@@ -189,8 +190,16 @@ def test_every_kind_of_statement_can_be_signed_and_verified() -> None:
         statement_of_provenance(provenance_of(BUILD), [ResourceDescriptor.of("web", IMAGE)]),
         statement_of_sbom("web", IMAGE, sbom()),
         statement_of_tests("web", IMAGE, RunCounts(passed=1, failed=0), suite="unit", report=REPORT),
+        statement_of_signature("web", IMAGE),
     ]
     for statement in statements:
         found = verify_bundle(bundle_of(statement), root_of(), subject=IMAGE, repository=None)
         assert found.statement == statement
     assert verified().predicate_type == SLSA_PROVENANCE
+
+
+def test_a_bare_signature_says_nothing_but_that_somebody_stands_behind_the_digest() -> None:
+    statement = roundtrip(statement_of_signature("web", IMAGE))
+    assert statement.predicate_type == SIGNATURE == "https://sigstore.dev/cosign/sign/v1"
+    assert statement.predicate == {}
+    assert statement.is_about(IMAGE)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from chainward.kernel.problem import Kind
 from chainward.keys.errors import KeyMalformed, KeyUnsupported, SignatureInvalid
 from chainward.keys.local import PrivateKey, generate
-from chainward.keys.model import PublicKey, Scheme, raw_ed25519
+from chainward.keys.model import PublicKey, Scheme, ed25519_of, raw_ed25519
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -227,3 +227,10 @@ def test_the_digest_that_is_signed_is_that_of_sha256() -> None:
     public = PublicKey.from_der(spki(key.public_key()))
     with pytest.raises(SignatureInvalid):
         public.verify(b"data", key.sign(b"data", ec.ECDSA(hashes.SHA384())))
+
+
+def test_an_ed25519_key_survives_the_way_through_its_raw_bytes() -> None:
+    assert ed25519_of(raw_ed25519(ED25519.public_key)) == ED25519.public_key
+    for size in (0, 31, 33, 64):
+        with pytest.raises(KeyMalformed):
+            ed25519_of(bytes(size))

@@ -51,7 +51,10 @@ class SignerUnknown(Problem):
 
     kind: ClassVar[Kind] = Kind.UNTRUSTED
     code: ClassVar[str] = "signer-unknown"
-    hint = "Sign with a trusted key, or ask an admin to trust this one: chainward trust add NAME --key FILE"
+    hint = (
+        "Sign with a trusted key, or ask an admin to trust this one: "
+        "chainward trust add NAME --key FILE --repositories PATTERN"
+    )
 
 
 class SignerDistrusted(Problem):
@@ -131,7 +134,7 @@ class SignerExists(Problem):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "signer-exists"
-    hint = "Choose another name, or distrust the present signer first: chainward trust list"
+    hint = "Choose another name, or first distrust the present signer: chainward trust remove NAME --reason WHY"
 
 
 class SignerNotFound(Problem):
