@@ -39,8 +39,8 @@ def render() -> str:
     lines = [
         "# Command line",
         "",
-        "Every verb takes `--json` where it prints a result. A token or a passphrase is never an argument: it comes from a file,",
-        "the environment or a prompt.",
+        "Every verb takes `--json` where it prints a result. A token or passphrase is never an argument: it comes",
+        "from a file, the environment or a prompt.",
         "",
         "| exit status | kinds of problem |",
         "|---|---|",

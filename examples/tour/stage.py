@@ -114,7 +114,7 @@ class Stage:
     def start(self) -> None:
         """Start the platform and wait until it says that it is ready."""
         log = (self.folder / "platform.log").open("ab")
-        words = [CHAINWARD, "up", "--data", str(self.folder / "platform"), "--port", str(self.port)]
+        words = [str(CHAINWARD), "up", "--data", str(self.folder / "platform"), "--port", str(self.port)]
         self.console.print(Syntax(f"$ chainward up --data platform --port {self.port} &", "console"))
         self.platform = subprocess.Popen(words, stdout=log, stderr=log, env=self._environment("admin"))
         deadline = time.monotonic() + START_SECONDS
