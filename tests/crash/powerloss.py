@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = ["CrashState", "Trace", "record"]
 
+_PROJECT: Final = Path(__file__).parents[2]
 _SOURCE: Final = Path(__file__).with_name("recorder.c")
 _HEAD: Final = struct.Struct("<cQQII")
 _SECTOR: Final = 512
@@ -172,10 +173,10 @@ class Trace:
 
 
 def record(directory: Path, argv: Sequence[str], *, environment: dict[str, str] | None = None) -> Trace:
-    """Run a command and record what it does to ``directory``; skips the test where there is no C compiler.
+    """Run a command (in the project's folder) and record what it does to ``directory``.
 
-    The command must end with status 0, and the trace must be complete: replaying it must give the very folder that the
-    command left.
+    Skips the test where there is no C compiler to build the recorder with. The command must end with status 0, and the
+    trace must be complete: replaying it must give the very folder that the command left.
     """
     directory = directory.resolve()
     work = directory.parent / f"{directory.name}.recording"
@@ -188,7 +189,7 @@ def record(directory: Path, argv: Sequence[str], *, environment: dict[str, str] 
         "POWERLOSS_TRACE": str(work / "trace"),
         "POWERLOSS_ROOT": str(directory),
     }
-    done = subprocess.run(argv, env=recording, capture_output=True, check=False, timeout=120)
+    done = subprocess.run(argv, env=recording, cwd=_PROJECT, capture_output=True, check=False, timeout=120)
     assert done.returncode == 0, done.stderr.decode(errors="replace")
     trace = Trace(directory, _read(work / "trace"), {path: (inode, content) for path, inode, content in initial})
     unsupported = {event.one for event in trace.events if event.kind == "U"}

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -26,11 +27,11 @@ from chainward.ledger.proofs import verify_consistency
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from chainward.formats.checkpoint import Checkpoint
     from chainward.ledger.commit import Ledger
 
+PROJECT = Path(__file__).parents[2]
 ROUNDS = 50
 SHORTEST, LONGEST = 0.01, 0.3
 SERVER_TOO = 5
@@ -41,7 +42,10 @@ class Zygote:
 
     def __init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tests.crash.producer", "zygote"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-m", "tests.crash.producer", "zygote"],
+            cwd=PROJECT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
 
     def line(self) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, bindparam, func, select
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, and_, bindparam, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chainward.adapters.sql.metadata import INDEX, METADATA, Instant
@@ -112,8 +112,15 @@ _LEAF_RANGE: Final = (
 _HASHES: Final = select(LOG_LEAF.c.hash).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
 _ENTRIES: Final = select(LOG_LEAF.c.entry).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
 _LEAVES: Final = select(LOG_LEAF.c.idx, LOG_LEAF.c.hash, LOG_LEAF.c.entry).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
-_POSITION: Final = select(LOG_POSITION.c.idx).where(
-    LOG_POSITION.c.origin == bindparam("b_origin"), LOG_POSITION.c.hash == bindparam("b_hash")
+_SAME_LEAF: Final = and_(
+    LOG_LEAF.c.origin == LOG_POSITION.c.origin,
+    LOG_LEAF.c.idx == LOG_POSITION.c.idx,
+    LOG_LEAF.c.hash == LOG_POSITION.c.hash,  # the position is a hint; the leaf must confirm it
+)
+_POSITION: Final = (
+    select(LOG_POSITION.c.idx)
+    .join(LOG_LEAF, _SAME_LEAF)
+    .where(LOG_POSITION.c.origin == bindparam("b_origin"), LOG_POSITION.c.hash == bindparam("b_hash"))
 )
 _FACTS: Final = (
     select(FACT.c.idx, FACT.c.schema, FACT.c.recorded_at, FACT.c.envelope, FACT.c.salt)

@@ -11,7 +11,19 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Column, Connection, Integer, LargeBinary, String, Table, inspect, select, update
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    inspect,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.schema import CreateIndex, CreateSchema, CreateTable
 
 from chainward.adapters.sql.metadata import PROJECTIONS
@@ -38,6 +50,7 @@ SOURCE: Final = Table(
     Column("id", Integer, primary_key=True, autoincrement=False),
     Column("ledger", LargeBinary, nullable=False),
 )
+_LOCK: Final = 0x70726F6A  # "proj": replicas prepare the store one after the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +87,7 @@ class SqlProjectionStore:
         """Make the tables ready; see ProjectionStore."""
         with self._database.writer.begin() as connection:
             if connection.dialect.name == "postgresql":
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
                 connection.execute(CreateSchema("projection", if_not_exists=True))
             PROJECTIONS.create_all(connection, tables=[FOLLOWER, SOURCE])
             if connection.execute(select(SOURCE.c.ledger)).scalar() != ledger:
