@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from chainward.delivery.errors import GateTimeout
 from chainward.delivery.explain import denial_message, warnings_of
+from chainward.delivery.pin import pin
 from chainward.delivery.ruling import Case, Ruling, key_of
 from chainward.delivery.scope import Level, task_of
 from chainward.delivery.verdict import revoked
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from chainward.delivery.record import AdmissionRecord
     from chainward.delivery.scope import Task
     from chainward.delivery.verdict import Judge
-    from chainward.formats.admission import Review
+    from chainward.formats.admission import Replacement, Review
     from chainward.kernel.identity import Context
     from chainward.kernel.instant import Clock
     from chainward.portfolio.declare import Portfolios
@@ -117,6 +118,10 @@ class Admission:
             return AdmissionAnswer(allowed=True)
         with self._record.presence():
             return self._decide(review, task, context, timeout or _DEFAULT_TIMEOUT)
+
+    def mutate(self, review: Review) -> tuple[Replacement, ...]:
+        """Return what to replace in a Pod, so that digests stand in place of names; see :mod:`.pin`."""
+        return pin(review, self._judge, self._rules.hosts)
 
     def _decide(self, review: Review, task: Task, context: Context, timeout: timedelta) -> AdmissionAnswer:
         case = Case(context.actor.name, review.username, review.namespace, review.uid)

@@ -66,7 +66,7 @@ def key_of(
 ) -> str:
     """Return the identity of a decision; ``image`` is the repository, or the text of an image that is not ours.
 
-    ``outcome`` is ``allowed`` or ``denied``. The request is not part of it: two requests for the same share their decision.
+    ``outcome`` is ``allowed`` or ``denied``. The request is not part of it: two requests for the same share a decision.
     """
     parts = (
         case.actor,

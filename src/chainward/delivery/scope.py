@@ -55,7 +55,9 @@ def task_of(review: Review) -> Task:
     before = {use.text for use in review.previous_images} if review.operation is Operation.UPDATE else set()
     level = Level.POD if is_pod(review) else Level.CONTROLLER
     new = tuple(text for text in named if text not in before)
-    return Task(level, new, tuple(text for text in named if text in before))
+    # What is on its way out may lose its finalizers, revoked or not: else a revoked Pod could never go.
+    known = () if review.deleting else tuple(text for text in named if text in before)
+    return Task(level, new, known) if new or known else Task(Level.NOTHING)
 
 
 def is_pod(review: Review) -> bool:

@@ -66,7 +66,10 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
-    """A question of the API server; ``images`` of the object to be, ``previous_images`` of the one before."""
+    """A question of the API server; ``images`` of the object to be, ``previous_images`` of the one before.
+
+    ``deleting`` says that the object to be is on its way out: it only waits for its finalizers to be taken off.
+    """
 
     uid: str
     operation: Operation
@@ -81,6 +84,7 @@ class Review:
     images: tuple[ImageUse, ...]
     previous_images: tuple[ImageUse, ...]
     understood: bool
+    deleting: bool = False
 
 
 class _GroupKind(msgspec.Struct, frozen=True):
@@ -115,6 +119,16 @@ class _Review(msgspec.Struct, frozen=True, rename="camel"):
     api_version: str
     kind: str
     request: _Request
+
+
+class _Metadata(msgspec.Struct, frozen=True, rename="camel"):
+    deletion_timestamp: str | None = None
+
+
+class _Thing(msgspec.Struct, frozen=True):
+    """Any object, as far as its life goes."""
+
+    metadata: _Metadata | None = None
 
 
 class _Container(msgspec.Struct, frozen=True):
@@ -216,6 +230,7 @@ def decode_review(data: bytes, limit: int = MAX_REVIEW) -> Review:
         images=images or (),
         previous_images=_images(request.old_object, kind) or (),
         understood=kind in _SHAPES or kind in _WITHOUT_IMAGES,
+        deleting=request.operation is Operation.UPDATE and _is_deleting(request.object),
     )
 
 
@@ -272,6 +287,14 @@ def _images(raw: msgspec.Raw, kind: tuple[str, str]) -> tuple[ImageUse, ...] | N
     thing = decode_json(data, shape, limit=len(data), what=f"{_WHAT}: {kind[1]}", depth=None)
     pod, pointer = _pod(thing)
     return () if pod is None or pod.spec is None else tuple(_uses(pod.spec, f"{pointer}/spec"))
+
+
+def _is_deleting(raw: msgspec.Raw) -> bool:
+    data = bytes(raw)
+    if data == b"null":
+        return False
+    metadata = decode_json(data, _Thing, limit=len(data), what=f"{_WHAT}: metadata", depth=None).metadata
+    return metadata is not None and metadata.deletion_timestamp is not None
 
 
 def _pod(thing: _Pod | _Template | _Workload | _CronJob) -> tuple[_Pod | None, str]:

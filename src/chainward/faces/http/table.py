@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from chainward.access.model import Permission
 from chainward.faces.http import (
+    admission,
     artifacts,
     facts,
     gates,
@@ -36,6 +37,7 @@ def table_of(config: Config, health: Health, pages: Pages) -> tuple[Route, ...]:
     """Return all routes, those of one path beside each other, more specific paths before less specific ones."""
     return (
         *_process(config, health),
+        *admission.ROUTES,
         *artifacts.ROUTES,
         *facts.ROUTES,
         *gates.ROUTES,
