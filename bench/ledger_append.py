@@ -1,6 +1,6 @@
 """How many facts a second become durable, with 50 producers that each wait for their answer.
 
-    python -m bench.ledger_append [--seconds 5] [--producers 50] [--postgres URL] [--json FILE]
+    python bench/ledger_append.py [--seconds 5] [--producers 50] [--postgres URL] [--json FILE]
 
 SQLite runs with synchronous=FULL, PostgreSQL with synchronous_commit=on and fsync on; without ``--postgres`` a private
 cluster is started when the machine has the binaries. The promise is 2,000 appends a second on SQLite; below it the exit
@@ -21,6 +21,8 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.databases import CONTEXT, open_ledger, prepare
 from tests.postgres import Cluster, NoClusterError

@@ -1,6 +1,6 @@
 """What a proof costs in a log of a million leaves on SQLite: making it from the store, and checking it.
 
-    python -m bench.log_proofs [--leaves 1000000] [--json FILE]
+    python bench/log_proofs.py [--leaves 1000000] [--json FILE]
 
 The promise is 1 ms CPU for the inclusion proof of any leaf, snapshot and store included; above it the exit status is 1.
 """
@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.databases import SIGNATURES_ORIGIN, open_ledger, prepare
 

@@ -225,6 +225,17 @@ def test_even_a_wish_to_exit_does_not_end_the_writer(ledger: Ledger) -> None:
     assert ledger.commit([Seen(what="y")], context=CONTEXT).facts == (1,)
 
 
+def test_a_handler_that_commits_is_refused_instead_of_waiting_for_itself(platform_database: PlatformDatabase) -> None:
+    def commit_inside(scope: Scope, write: Keep) -> None:
+        del scope, write
+        opened[0].commit([Seen(what="inside")], context=CONTEXT)
+
+    opened = [platform_database.open_ledger({Keep: commit_inside})]
+    with pytest.raises(WriteFailed, match="wait for itself"):
+        opened[0].commit([], [Keep("x")], context=CONTEXT)
+    assert opened[0].commit([Seen(what="y")], context=CONTEXT).facts == (1,)
+
+
 def test_a_broken_constraint_fails_its_own_unit(ledger: Ledger) -> None:
     ledger.commit([], [Keep("same")], context=CONTEXT)
     with pytest.raises(WriteFailed, match="refused by the database"):

@@ -222,13 +222,14 @@ def envelope_of(draft: Draft, recorded_at: datetime) -> bytes:
         FactTooLarge: above :data:`FACT_LIMIT` bytes.
     """
     context = draft.context
+    now = rfc3339(recorded_at)
     envelope = canonical_json(
         {
             "actor": str(context.actor),
             "body": msgspec.to_builtins(draft.body),
             "correlation": context.correlation,
-            "occurred_at": rfc3339(draft.occurred_at or recorded_at),
-            "recorded_at": rfc3339(recorded_at),
+            "occurred_at": now if draft.occurred_at is None else rfc3339(draft.occurred_at),
+            "recorded_at": now,
             "schema": draft.body.schema,
             "subjects": list(draft.body.subjects()),
             "tenant": context.tenant,

@@ -77,6 +77,8 @@ class Writer:
 
     def append(self, unit: Unit) -> Receipt:
         """Make ``unit`` durable; see LedgerStore."""
+        if threading.current_thread() is self._thread:
+            raise WriteFailed("a write handler must not commit: it would wait for itself")
         pending = _Pending(unit, Future())
         with self._changed:
             if not self._open:
