@@ -19,9 +19,16 @@ from typing import Any
 
 from stage import HERE, PIP_SETTINGS, SHOP, Stage, TourError
 
+from chainward.attest.attach import bundle_artifact
+from chainward.formats.intoto import SLSA_PROVENANCE
+from chainward.formats.oci import Descriptor
+from chainward.kernel.digest import Digest
+
 IMAGE = "shop/web"
+LAB = "shop/lab"  # where the images that lack something go
 BUILDER = "https://chainward.example/builders/tour"
 LAYERS = ("build/site-packages:/srv/site-packages", "build/app:/srv/app")
+PATIENCE_SECONDS = 10
 EVIDENCE = ("sign", "provenance", "sbom", "test-result")
 
 
@@ -177,13 +184,13 @@ def _evidence(stage: Stage, image: str, key: str, kinds: tuple[str, ...], *, sho
 def push(stage: Stage, bundles: list[Path]) -> None:
     """Push image and evidence, and verify what came out on the other side."""
     stage.step("Push", "Image, SBOM and bundles go into the built-in OCI registry; the evidence refers to its subject.")
-    _push(stage, "image", "1.0", bundles, show=True)
+    _push(stage, "image", f"{IMAGE}:1.0", bundles, show=True)
     stage.run("verify", f"{IMAGE}:1.0", "--key", str(stage.folder / "release.pub"), actor="reader")
     stage.prove("Who pulls can verify", "four statements of the release key verified, from the registry")
 
 
-def _push(stage: Stage, image: str, tag: str, bundles: list[Path], *, show: bool) -> None:
-    words = ["push", str(stage.folder / image), f"{stage.host}/{IMAGE}:{tag}"]
+def _push(stage: Stage, image: str, name: str, bundles: list[Path], *, show: bool) -> None:
+    words = ["push", str(stage.folder / image), f"{stage.host}/{name}"]
     for bundle in bundles:
         words += ["--bundle", str(bundle)]
     bom = stage.folder / image / "sbom.cdx.json"
@@ -257,15 +264,16 @@ def refuse(stage: Stage) -> None:
     for name, builder, key, kinds, failing in cases:
         digest = _build(stage, name, show=False, command=("true",), labels=(f"case={name}",), builder=builder)
         bundles = _evidence(stage, name, key, kinds, show=False) if kinds else []
-        _push(stage, name, name, bundles, show=False)
-        review = _review(stage, "dev", f"{stage.host}/{IMAGE}@{digest}")
+        _push(stage, name, f"{LAB}:{name}", bundles, show=False)
+        review = _review(stage, "dev", f"{stage.host}/{LAB}@{digest}")
         stage.say(f"\n[bold]{name}[/bold]")
         stage.run("admit", str(review), actor="promoter", expect=1)
         answer = stage.ask("admit", str(review), actor="promoter", expect=1)
-        message = str(answer["response"]["status"]["message"])
-        if failing not in message:
-            raise TourError(f"{name} was denied, but not for its {failing}: {message}")
-        stage.prove(f"Denied: {name}", message.splitlines()[0][:160])
+        lines = str(answer["response"]["status"]["message"]).splitlines()
+        failed = [line.strip() for line in lines if line.strip().startswith(f"{failing}:")]
+        if not failed:
+            raise TourError(f"{name} was denied, but not for its {failing}: {lines}")
+        stage.prove(f"Denied: {name}", failed[0][:160])
 
 
 def tamper(stage: Stage, digest: str) -> None:
@@ -315,11 +323,26 @@ def _flip_a_byte(stage: Stage) -> None:
 
 
 def _replay(stage: Stage) -> None:
-    """Attach the valid provenance of one image to another one."""
-    bundle = stage.folder / "image" / "provenance.sigstore.json"
-    output = stage.run("verify", str(stage.folder / "unsigned"), "--bundle", str(bundle), expect=1, show=False)
-    del output
-    stage.run("verify", str(stage.folder / "unsigned"), "--bundle", str(bundle), expect=1)
+    """Attach the valid provenance of one image to another one, as an attacker with the right to push would."""
+    path = stage.folder / "image" / "provenance.sigstore.json"
+    stage.run("verify", str(stage.folder / "unsigned"), "--bundle", str(path), expect=1)
+    body = json.loads((stage.folder / "unsigned" / "image" / "index.json").read_bytes())["manifests"][0]
+    victim = Descriptor(body["mediaType"], Digest.parse(body["digest"]), body["size"])
+    artifact = bundle_artifact(path.read_bytes(), SLSA_PROVENANCE, victim)
+    with stage.http("publisher") as client:
+        for descriptor, content in artifact.blobs:
+            client.post(f"/v2/{LAB}/blobs/uploads/?digest={descriptor.digest}", content=content).raise_for_status()
+        client.put(
+            f"/v2/{LAB}/manifests/{artifact.descriptor.digest}",
+            content=artifact.manifest,
+            headers={"Content-Type": artifact.descriptor.media_type},
+        ).raise_for_status()
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not (rejected := [f for f in _facts(stage, "attest.rejected/1") if f["body"]["code"] == "subject-mismatch"]):
+        if time.monotonic() > deadline:
+            raise TourError("nobody wrote down that a bundle was replayed")
+        time.sleep(0.05)
+    stage.say(f"the same bundle pushed beside the other image → fact {rejected[-1]['index']} attest.rejected")
     stage.prove("A replayed bundle is rejected", "valid signature, another digest: subject-mismatch")
 
 

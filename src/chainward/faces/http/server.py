@@ -79,6 +79,7 @@ def serve(config: Config, ready: Callable[[str], None] | None = None) -> None:
     platform = open_platform(config, report=lambda work, error: _report(logger, work, error))
     try:
         app = create_app(platform, logger)
+        platform.start()
         uvloop.run(_run(platform, app, logger, ready))
     finally:
         platform.close()
