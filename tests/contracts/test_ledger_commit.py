@@ -40,6 +40,7 @@ from chainward.ledger.errors import (
     LedgerClosed,
     LogKeyChanged,
     LogReserved,
+    LogTampered,
     LogUnknown,
     WriteFailed,
 )
@@ -479,6 +480,12 @@ def test_opening_the_logs_again_changes_nothing(platform_database: PlatformDatab
         (SIGNATURES_ORIGIN, "entries", 1),
         ("third.test", "entries", 1),
     ]
+
+
+def test_a_log_whose_head_was_moved_is_not_opened(platform_database: PlatformDatabase) -> None:
+    platform_database.tamper("UPDATE log_head SET root = :value WHERE origin = 'facts.test'")
+    with pytest.raises(LogTampered, match="does not say"):
+        open_logs(platform_database.database, FACTS, [SIGNATURES], ManualClock(), SystemEntropy())
 
 
 def test_a_log_is_not_continued_under_another_key(platform_database: PlatformDatabase) -> None:

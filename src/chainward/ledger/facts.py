@@ -32,7 +32,6 @@ class CheckpointAnchored(FactBody, frozen=True, kw_only=True):
     """
 
     schema: ClassVar[str] = "ledger.checkpoint-anchored/1"
-    feeds: ClassVar[tuple[str, ...]] = ("F2",)
 
     origin: str
     size: int

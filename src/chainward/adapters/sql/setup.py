@@ -17,7 +17,7 @@ from chainward.adapters.sql.ledger import LOG_HEAD, SqlLogView
 from chainward.adapters.sql.metadata import microseconds
 from chainward.kernel.identity import PLATFORM, Context
 from chainward.kernel.problem import Problem
-from chainward.ledger.errors import LogKeyChanged, LogUnknown
+from chainward.ledger.errors import LogKeyChanged, LogTampered, LogUnknown
 from chainward.ledger.facts import Opened
 from chainward.ledger.frontier import Frontier
 from chainward.ledger.model import COMMITMENT_FORMAT, SALT_SIZE, Draft, commitment, envelope_of
@@ -49,6 +49,7 @@ def open_logs(
 
     Raises:
         LogKeyChanged: an existing log was signed by another key than the one given.
+        LogTampered: the head of an existing log does not say what its checkpoint signs.
     """
     with database.writer.begin() as connection:
         if connection.dialect.name == "postgresql":
@@ -77,9 +78,11 @@ def _is_ours(connection: Connection, signer: CheckpointSigner) -> bool:
     except LogUnknown:
         return False
     try:
-        signer.open(head.checkpoint)
+        checkpoint = signer.open(head.checkpoint)
     except Problem as problem:
         raise LogKeyChanged(f"the newest checkpoint of log {signer.origin} was not signed by its key") from problem
+    if (checkpoint.size, checkpoint.root) != (head.size, head.root):
+        raise LogTampered(f"the head of log {signer.origin} does not say what its checkpoint signs")
     return True
 
 

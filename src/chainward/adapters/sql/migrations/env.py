@@ -6,12 +6,19 @@ from alembic import context
 
 from chainward.adapters.sql.migrate import load_tables
 
-__all__: list[str] = []
+__all__ = ["run"]
 
-_given = context.config.attributes
-if context.is_offline_mode():
-    context.configure(dialect_name=_given["dialect_name"], target_metadata=load_tables(), literal_binds=True)
-else:
-    context.configure(connection=_given["connection"], target_metadata=load_tables(), compare_server_default=True)
-with context.begin_transaction():
-    context.run_migrations()
+
+def run() -> None:
+    """Run the migrations that the command asked for."""
+    given = context.config.attributes
+    if context.is_offline_mode():
+        context.configure(dialect_name=given["dialect_name"], target_metadata=load_tables(), literal_binds=True)
+    else:
+        context.configure(connection=given["connection"], target_metadata=load_tables(), compare_server_default=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if hasattr(context, "config"):  # only while Alembic runs a command; whoever merely imports this module runs nothing
+    run()
