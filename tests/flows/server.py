@@ -1,7 +1,7 @@
 """An ASGI application on a loopback port, in a thread of the test process.
 
 ``serve(app)`` is a context manager that gives the base URL. ``registry_app(stand)`` is the registry alone, with tokens
-that a test makes up; the whole platform has an application of its own (chainward.faces.http.app).
+that a test makes up; ``serve_platform(folder)`` is the whole platform.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from tests.platforms import open_test_platform
 
 from chainward.access.errors import TokenInvalid
 from chainward.access.model import Binding, Principal, Role
@@ -26,11 +27,13 @@ from chainward.kernel.name import RepositoryPattern
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from starlette.types import ASGIApp, Receive, Scope, Send
+    from tests.platforms import TestPlatform
     from tests.registry_stand import Stand
 
-__all__ = ["TOKENS", "Switch", "Tokens", "registry_app", "serve"]
+__all__ = ["TOKENS", "Switch", "Tokens", "registry_app", "serve", "serve_platform"]
 
 _START_SECONDS: Final = 10.0
 
@@ -90,10 +93,26 @@ class Switch:
 
 
 @contextmanager
-def serve(app: ASGIApp) -> Iterator[str]:
-    """Serve ``app`` on a free port of 127.0.0.1 and give its base URL."""
+def serve_platform(
+    folder: Path, settings: Mapping[tuple[str, str], object] | None = None
+) -> Iterator[tuple[TestPlatform, str]]:
+    """Serve a whole furnished platform over ``folder``; gives it and its base URL, whose host names its images."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.bind(("127.0.0.1", 0))
+        port = ("server", "port"), listener.getsockname()[1]
+        with (
+            open_test_platform(folder, settings=dict([*(settings or {}).items(), port])) as platform,
+            serve(platform.app, listener) as url,
+        ):
+            yield platform, url
+
+
+@contextmanager
+def serve(app: ASGIApp, bound: socket.socket | None = None) -> Iterator[str]:
+    """Serve ``app`` on a free port of 127.0.0.1 (or on a socket that is bound already) and give its base URL."""
+    with bound or socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        if bound is None:
+            listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="critical", lifespan="off", http="httptools", loop="uvloop")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=asyncio.run, args=(server.serve([listener]),), daemon=True)
