@@ -1,7 +1,9 @@
 """A process that writes facts and log entries with several threads and says what was acknowledged.
 
     python -m tests.crash.producer zygote              waits for URLs on its standard input, forks a producer for each
-    python -m tests.crash.producer run URL COMMITS     migrates, opens the logs, produces so many commits, ends
+    python -m tests.crash.producer run URL COMMITS [PROJECTIONS]
+                                                       migrates, opens the logs, produces so many commits, ends;
+                                                       with followers, when their store is named
 
 Each acknowledged commit is one line ``ack THREAD NUMBER FACT ENTRY``, written at once.
 """
@@ -11,6 +13,7 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, ClassVar
 
 from tests.databases import CONTEXT, FACTS, SIGNATURES, SIGNATURES_ORIGIN, open_ledger
@@ -18,12 +21,17 @@ from tests.databases import CONTEXT, FACTS, SIGNATURES, SIGNATURES_ORIGIN, open_
 from chainward.adapters.sql.database import Database
 from chainward.adapters.sql.errors import DatabaseUnavailable
 from chainward.adapters.sql.migrate import migrate
+from chainward.adapters.sql.projections import SqlProjectionStore
 from chainward.adapters.sql.setup import open_logs
+from chainward.adapters.sql.subjects import SUBJECTS
 from chainward.adapters.system import SystemClock, SystemEntropy
 from chainward.ledger.errors import CommitUncertain
+from chainward.ledger.follow import Followers
 from chainward.ledger.model import FactBody
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from chainward.ledger.commit import Ledger
 
 THREADS = 8
@@ -82,13 +90,28 @@ def open_database(url: str) -> Database:
     return database
 
 
-def run(url: str, name: str, commits: int) -> None:
+def run(url: str, name: str, commits: int, projections: str | None = None) -> None:
     """Produce and end in good order."""
     database = open_database(url)
     ledger = open_ledger(database, clock=SystemClock())
-    produce(ledger, name, commits)
+    with following(ledger, projections):
+        produce(ledger, name, commits)
     ledger.close()
     database.close()
+
+
+@contextmanager
+def following(ledger: Ledger, projections: str | None) -> Iterator[None]:
+    """Keep projections up to date meanwhile, when there are any."""
+    if projections is None:
+        yield
+        return
+    derived = Database.open(projections, derived=True)
+    followers = Followers(ledger, SqlProjectionStore(derived, [SUBJECTS]))
+    followers.start()
+    yield
+    followers.stop()
+    derived.close()
 
 
 def zygote() -> None:
@@ -108,4 +131,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "zygote":
         zygote()
     else:
-        run(sys.argv[2], "run", int(sys.argv[3]))
+        run(sys.argv[2], "run", int(sys.argv[3]), sys.argv[4] if sys.argv[4:] else None)

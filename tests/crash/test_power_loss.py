@@ -9,17 +9,20 @@ from typing import TYPE_CHECKING
 import pytest
 from sqlalchemy.exc import SQLAlchemyError
 from tests.crash.powerloss import CrashState, Trace, record
-from tests.crash.producer import entry_of, open_database
+from tests.crash.producer import Produced, entry_of, open_database
 from tests.databases import SIGNATURES_ORIGIN, keys_of_logs, open_ledger
 
 from chainward.adapters.sql.database import Database
 from chainward.adapters.sql.ledger import SqlLedgerStore
 from chainward.adapters.sql.migrate import migrate
+from chainward.adapters.sql.projections import SqlProjectionStore
+from chainward.adapters.sql.subjects import SUBJECTS, SqlSubjectIndex
 from chainward.adapters.sql.writer import Writer
 from chainward.adapters.system import SystemClock, SystemEntropy
 from chainward.kernel.problem import Problem
 from chainward.ledger.audit import audit
 from chainward.ledger.commit import Ledger
+from chainward.ledger.follow import Followers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,11 +32,15 @@ STATES = 50
 
 @pytest.fixture(scope="module")
 def trace(tmp_path_factory: pytest.TempPathFactory) -> Trace:
-    """What a process did that opened a ledger and made 8 x 12 commits."""
+    """What a process did that made 8 x 100 commits (the WAL begins anew on the way) and followed them."""
     folder = tmp_path_factory.mktemp("power") / "data"
     folder.mkdir()
     url = f"sqlite:///{folder}/chainward.db"
-    return record(folder, [sys.executable, "-m", "tests.crash.producer", "run", url, "12"])
+    return record(folder, [sys.executable, "-m", "tests.crash.producer", "run", url, "100", projections_in(folder)])
+
+
+def projections_in(folder: Path) -> str:
+    return f"sqlite:///{folder}/projections.db"
 
 
 def acknowledged(said: bytes) -> list[tuple[int, int, int, int]]:
@@ -65,6 +72,23 @@ def test_no_acknowledged_fact_is_lost_when_the_power_fails(trace: Trace, tmp_pat
         ledger.close()
         database.close()
     assert said > STATES  # else nothing was put to the test
+
+
+def test_projections_that_were_not_synced_catch_up_to_what_a_rebuild_gives(trace: Trace, tmp_path: Path) -> None:
+    for state in trace.crash_states(25, seed=5, into=tmp_path):
+        database = open_database(f"sqlite:///{state.directory / 'chainward.db'}")
+        ledger = open_ledger(database, clock=SystemClock())
+        derived = Database.open(projections_in(state.directory), derived=True)
+        followers = Followers(ledger, SqlProjectionStore(derived, [SUBJECTS]))
+        followers.open()
+        followers.catch_up()
+        subjects = SqlSubjectIndex(derived)
+        before = subjects.facts_about("run", 10_000)
+        assert len(before) == len(ledger.facts(limit=10_000, schemas=frozenset({Produced.schema})))
+        followers.rebuild()
+        assert subjects.facts_about("run", 10_000) == before
+        for opened in (ledger, derived, database):
+            opened.close()
 
 
 def test_a_store_that_does_not_sync_is_caught_by_these_tests(trace: Trace, tmp_path: Path) -> None:
