@@ -274,8 +274,9 @@ def _promotion(row: Row[Any]) -> Promotion:
 def _insert(scope: Scope, table: Table, row: dict[str, Any], refusal: Exception) -> None:
     """Insert a row, or refuse the unit when its key is taken; the conflict must not end a PostgreSQL transaction."""
     dialect = postgresql if scope.dialect_name == "postgresql" else sqlite
-    statement = dialect.insert(table).values(row).on_conflict_do_nothing()
-    if scope.connection.execute(statement).rowcount != 1:
+    key = next(iter(table.primary_key))
+    statement = dialect.insert(table).values(row).on_conflict_do_nothing().returning(key)
+    if scope.connection.execute(statement).first() is None:
         raise refusal
 
 
