@@ -243,7 +243,7 @@ def test_a_query_that_cannot_be_meant_is_refused(admin: Client, query: str) -> N
     [
         ("UPPER/case:1", "name-invalid"),
         ("shop/web@sha256:zz", "digest-invalid"),
-        ("evil.example/shop/web:1", "image-foreign"),
+        ("evil.example/shop/web:1", "image-host-unknown"),
         ("shop/web:" + "t" * 200, "name-invalid"),
         ("../../etc:1", "name-invalid"),
     ],

@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from chainward.faces.http.requests import Call
     from chainward.kernel.digest import Digest
 
-__all__ = ["ImageForeign", "digest_of", "own_image", "reference_of"]
+__all__ = ["ImageHostUnknown", "digest_of", "own_image", "reference_of"]
 
 
-class ImageForeign(Problem):
+class ImageHostUnknown(Problem):
     """The image is named with the host of another registry."""
 
     kind: ClassVar[Kind] = Kind.INVALID
-    code: ClassVar[str] = "image-foreign"
+    code: ClassVar[str] = "image-host-unknown"
     hint = "Name the image without a host, or with one of the hosts of this registry (instance.hosts)."
 
 
@@ -27,12 +27,12 @@ def own_image(call: Call, text: str) -> ImageName:
 
     Raises:
         InvalidName, InvalidDigest: it is not the name of an image.
-        ImageForeign: it belongs to another registry.
+        ImageHostUnknown: it belongs to another registry.
         Forbidden: the caller may not.
     """
     name = ImageName.parse(text)
     if name.host and name.host not in call.platform.config.hosts:
-        raise ImageForeign(f"{name.host} is not a host of this registry", details={"host": name.host})
+        raise ImageHostUnknown(f"{name.host} is not a host of this registry", details={"host": name.host})
     call.authorize(name.repository)
     return name
 
