@@ -15,11 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-    from chainward.adapters.folder import LayoutReader
+    from chainward.adapters.folder import LayoutReader, ResultWriter
     from chainward.adapters.remote import Remote, RemoteRegistry, RemoteSignatureLog
     from chainward.delivery.build import Builder
     from chainward.delivery.image import LayerPlan
-    from chainward.delivery.ports import ResultFolder
     from chainward.kernel.digest import Digest
     from chainward.keys.local import PrivateKey
     from chainward.keys.model import PublicKey
@@ -28,7 +27,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FileUnusable",
+    "OutputRefused",
     "builder",
+    "check_key_pair",
+    "check_new",
+    "check_output",
     "file_digest",
     "inventory",
     "layer",
@@ -39,9 +42,12 @@ __all__ = [
     "registry",
     "remote",
     "result_folder",
+    "root_document",
     "signature_log",
     "store_key",
     "trusted_logs",
+    "unprotected_host",
+    "write_bytes",
     "write_secret",
 ]
 
@@ -56,6 +62,14 @@ class FileUnusable(Problem):
     hint = "Check the path; files of evidence are at most a few megabytes."
 
 
+class OutputRefused(Problem):
+    """Writing there would destroy something that is not a former result, or what the verb is about to read."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "output-refused"
+    hint = "Name another place with -o; nothing was written."
+
+
 @contextmanager
 def remote(url: str, token: str | None, *, certificate_authority: str | None = None) -> Iterator[Remote]:
     """Open a connection to a platform."""
@@ -63,6 +77,23 @@ def remote(url: str, token: str | None, *, certificate_authority: str | None = N
 
     with Remote(url, token, certificate_authority=certificate_authority) as connection:
         yield connection
+
+
+def unprotected_host(url: str) -> str | None:
+    """Return the host that a token would travel to unencrypted, None if it stays on this machine or goes by TLS."""
+    from ipaddress import ip_address
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None  # Remote refuses it
+    if parts.scheme != "http" or parts.hostname in {None, "localhost"}:
+        return None
+    try:
+        return None if ip_address(parts.hostname or "").is_loopback else parts.hostname
+    except ValueError:
+        return parts.hostname
 
 
 def registry(connection: Remote) -> RemoteRegistry:
@@ -90,7 +121,7 @@ def trusted_logs(connection: Remote | None, trusted_root: Path | None) -> tuple[
     if trusted_root is not None:
         document = read_bytes(trusted_root, _TRUSTED_ROOT_LIMIT)
     elif connection is not None:
-        document = connection.raw("/trusted_root.json")
+        document = root_document(connection)
     else:
         raise FileUnusable(
             "no trusted root was given", hint="Give --trusted-root; get one with: chainward trust export"
@@ -101,15 +132,25 @@ def trusted_logs(connection: Remote | None, trusted_root: Path | None) -> tuple[
     return logs
 
 
-def builder(source: Path, environment: Mapping[str, str]) -> Builder:
-    """Return a builder of the project in ``source`` that may pass on variables of ``environment``."""
+def root_document(connection: Remote) -> bytes:
+    """Return the trusted root that a platform gives out."""
+    return connection.raw("/trusted_root.json", limit=_TRUSTED_ROOT_LIMIT)
+
+
+def builder(source: Path, environment: Mapping[str, str], result: ResultWriter) -> Builder:
+    """Return a builder of the project in ``source`` that may pass on variables of ``environment``.
+
+    ``result`` is not part of the source, even if it lies below it.
+    """
     from chainward.adapters.git import SourceFolder
     from chainward.adapters.process import SubprocessRunner
     from chainward.adapters.system import SystemClock, SystemEntropy
     from chainward.delivery.build import Builder
 
     runner = SubprocessRunner(source, environment)
-    return Builder(runner, SourceFolder(source), SystemClock(), SystemEntropy())
+    below = [place.resolve() for place in result.places if place.resolve().is_relative_to(source)]
+    left_out = tuple(place.relative_to(source).as_posix() for place in below)
+    return Builder(runner, SourceFolder(source, left_out=left_out), SystemClock(), SystemEntropy())
 
 
 def layer(folder: Path, target: str) -> LayerPlan:
@@ -120,11 +161,30 @@ def layer(folder: Path, target: str) -> LayerPlan:
     return LayerPlan(FolderTree(folder), target)
 
 
-def result_folder(path: Path) -> ResultFolder:
-    """Return the folder that a build fills; it replaces what stood there only when the build succeeds."""
+def result_folder(path: Path, source: Path) -> ResultWriter:
+    """Return the folder that a build fills; it replaces a former result there only when the build succeeds.
+
+    Raises:
+        OutputRefused: something else is there, which would be lost, or the source lies in it.
+        FileUnusable: it cannot be made.
+    """
     from chainward.adapters.folder import ResultWriter
 
-    return ResultWriter(path)
+    target = path.absolute()
+    if source.resolve().is_relative_to(target.resolve()):
+        raise OutputRefused(f"{path} holds the source itself")
+    try:
+        taken = path.is_symlink() or (path.exists() and not _is_result(path))
+        if taken:
+            raise OutputRefused(f"{path} is there already, and is not the result of a build")
+        return ResultWriter(target)
+    except OSError as error:
+        raise FileUnusable(f"{path}: {error.strerror}") from error
+
+
+def _is_result(path: Path) -> bool:
+    """Whether a folder is empty, or the result of an earlier build."""
+    return path.is_dir() and (not any(path.iterdir()) or (path / "build.json").is_file())
 
 
 def layout(path: Path) -> LayoutReader:
@@ -166,12 +226,21 @@ def open_key(reference: str, passphrase: Callable[[], bytes]) -> PrivateKey:
     return open_signer(KeyReference.parse(reference), passphrase)
 
 
+def check_key_pair(private: Path, public: Path) -> None:
+    """Raise OutputRefused unless both halves of a key can be written as new files."""
+    if private == public:
+        raise OutputRefused(f"{private} would hold both halves of the key", hint="Name the private key FILE.key.")
+    check_new(private)
+    check_new(public)
+
+
 def store_key(private: Path, public: Path, key: PrivateKey, passphrase: bytes) -> None:
     """Write a key pair into two new files, the private half under ``passphrase``."""
     from chainward.adapters.signers import write_secret_file
 
+    check_key_pair(private, public)
     write_secret_file(private, key.encrypted_pem(passphrase))
-    public.write_bytes(key.public_key.pem)
+    write_bytes(public, key.public_key.pem)
 
 
 def read_public_key(path: Path) -> PublicKey:
@@ -199,6 +268,41 @@ def read_bytes(path: Path, limit: int) -> bytes:
     if len(content) > limit:
         raise FileUnusable(f"{path} is larger than {limit} bytes")
     return content
+
+
+def check_new(path: Path) -> None:
+    """Raise OutputRefused if something stands at ``path``; called before work whose result could not be kept."""
+    if path.exists() or path.is_symlink():
+        raise OutputRefused(f"{path} exists, and is not overwritten")
+    _check_folder(path)
+
+
+def check_output(path: Path, *inputs: Path) -> None:
+    """Raise OutputRefused if ``path`` is one of the inputs; called before work whose result could not be kept."""
+    if any(path.resolve() == each.resolve() for each in inputs):
+        raise OutputRefused(f"{path} is what is read, and would be lost")
+    _check_folder(path)
+
+
+def _check_folder(path: Path) -> None:
+    if not path.parent.is_dir():
+        raise FileUnusable(f"{path}: there is no folder {path.parent}", hint="Make the folder first.")
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as a whole: whoever reads it meanwhile sees the old content or the new one.
+
+    A link in its place is replaced and not followed; a device or a pipe, such as /dev/stdout, is written to.
+
+    Raises:
+        FileUnusable: the system refuses.
+    """
+    from chainward.adapters.folder import write_whole
+
+    try:
+        write_whole(path, content)
+    except OSError as error:
+        raise FileUnusable(f"{path} cannot be written: {error.strerror}") from error
 
 
 def file_digest(path: Path) -> Digest:

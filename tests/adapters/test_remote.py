@@ -72,7 +72,7 @@ def test_a_problem_comes_back_with_code_kind_hint_and_details() -> None:
         Remote(url, "t") as remote,
         pytest.raises(Problem, match="not you") as caught,
     ):
-        remote.get("/x")
+        remote.get("/x", dict)
     assert (caught.value.code, caught.value.kind, caught.value.hint) == ("access-denied", Kind.FORBIDDEN, "ask")
     assert caught.value.details == {"permission": "push"}
 
@@ -86,14 +86,14 @@ def test_an_error_of_the_registry_comes_back_with_our_code() -> None:
         Remote(url, "t") as remote,
         pytest.raises(Problem, match="revoked") as caught,
     ):
-        remote.get("/v2/shop/web/manifests/1")
+        remote.get("/v2/shop/web/manifests/1", dict)
     assert (caught.value.code, caught.value.hint) == ("artifact-revoked", "use another")
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b'{"errors":[]}', b'{"errors":"x"}', b'{"code":7}'])
 def test_an_unreadable_error_is_still_an_error(body: bytes) -> None:
     with served((502, {}, body)) as (url, _), Remote(url, "t") as remote, pytest.raises(Problem):
-        remote.get("/x")
+        remote.get("/x", dict)
 
 
 def test_a_redirect_is_not_followed_so_the_token_stays_here() -> None:
@@ -102,7 +102,7 @@ def test_a_redirect_is_not_followed_so_the_token_stays_here() -> None:
         Remote(url, "secret") as remote,
         pytest.raises(Problem),
     ):
-        remote.get("/x")
+        remote.get("/x", dict)
     assert len(script.asked) == 1
 
 
@@ -145,12 +145,12 @@ def test_a_blob_that_is_not_what_its_digest_says_is_refused() -> None:
 
 def test_an_answer_that_is_not_json_is_not_taken_for_one() -> None:
     with served((200, {}, b"hello")) as (url, _), Remote(url, "t") as remote, pytest.raises(AnswerUnexpected):
-        remote.get("/x")
+        remote.get("/x", dict)
 
 
 def test_nobody_at_the_address_is_unreachable() -> None:
     with Remote("http://127.0.0.1:9", "t") as remote, pytest.raises(PlatformUnreachable):
-        remote.get("/x")
+        remote.get("/x", dict)
 
 
 def test_the_environment_does_not_reroute_requests(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -158,5 +158,5 @@ def test_the_environment_does_not_reroute_requests(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     with served((200, {}, b"{}")) as (url, script), Remote(url, "t") as remote:
-        assert remote.get("/x") == {}
+        assert remote.get("/x", dict) == {}
     assert script.asked[0][2] == "Bearer t"

@@ -35,11 +35,35 @@ if TYPE_CHECKING:
 
     from chainward.formats.oci import Descriptor
 
-__all__ = ["FolderTree", "LayoutReader", "ResultWriter"]
+__all__ = ["FolderTree", "LayoutReader", "ResultWriter", "write_whole"]
 
 _CHUNK: Final = 1024 * 1024
 _IMAGE: Final = "image"
 _NO_FOLLOW: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file of this content in place in one step; a device or a pipe is written to instead."""
+    if path.exists() and not path.is_file():
+        with path.open("wb") as special:
+            special.write(content)
+        return
+    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as handle:
+            handle.write(content)
+            os.fchmod(handle.fileno(), 0o666 & ~_umask())
+        Path(draft).replace(path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """Return the mask for new files, which can only be read by setting it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 class FolderTree:
@@ -119,6 +143,11 @@ class ResultWriter:
         target.parent.mkdir(parents=True, exist_ok=True)
         self._staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         self._blobs = self._staging / _IMAGE / "blobs" / Algorithm.SHA256.value
+
+    @property
+    def places(self) -> tuple[Path, Path]:
+        """Where the result will be, and where it grows meanwhile."""
+        return self._target, self._staging
 
     def put(self, chunks: Iterable[bytes]) -> tuple[Digest, int]:
         """Keep a blob of the image."""

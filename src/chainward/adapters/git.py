@@ -45,15 +45,17 @@ _GITLINK: Final = "160000"
 
 
 class SourceFolder:
-    """One source folder; implements Workspace."""
+    """One source folder; implements Workspace. What lies at ``left_out`` below it is never source."""
 
-    def __init__(self, root: Path, *, git: str | None = None) -> None:
+    def __init__(self, root: Path, *, git: str | None = None, left_out: tuple[str, ...] = ()) -> None:
         self._root = root
+        self._left_out = left_out
         self._tree = FolderTree(root)
         self._git = git if git is not None else shutil.which("git")
 
     def source(self, outputs: tuple[str, ...]) -> SourceState:
         """Return the state of the source now."""
+        outputs = (*outputs, *self._left_out)
         if not self._is_repository():
             files = list(self._all_files(outputs))
             return SourceState(tree=tree_digest(files), files=len(files))

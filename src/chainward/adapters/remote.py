@@ -1,51 +1,61 @@
 """The platform as seen from a client: its REST interface, its registry and its signature log over HTTP.
 
 A Problem of the platform comes back as a Problem here, with the same code, kind, hint and details. Nothing is retried
-silently; redirects are not followed, so a token never travels to another host.
+silently; redirects are not followed, so a token never travels to another host. An answer is believed to be nothing but
+bytes of some length: it is read up to a limit and up to a time, never decompressed, and JSON is held against the shape
+that the caller expects before anybody looks into it.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
+import ssl
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypedDict, TypeVar, cast
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
 
+from chainward.adapters.remote_problem import problem_of
 from chainward.formats.bundle import decode_log_entry
+from chainward.formats.codec import convert, decode_object
+from chainward.formats.oci import MAX_MANIFEST
 from chainward.formats.rekor import encode_entry_request
+from chainward.kernel.digest import Digest, DigestMismatch, InvalidDigest
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from chainward.formats.bundle import LogEntry
     from chainward.formats.rekor import HashedRekord
-    from chainward.kernel.digest import Digest
     from chainward.kernel.name import RepositoryName
     from chainward.trust.model import TrustedLog
 
-__all__ = ["Remote", "RemoteRegistry", "RemoteSignatureLog"]
+__all__ = [
+    "AddressInvalid",
+    "AnswerUnexpected",
+    "PlatformUnreachable",
+    "Remote",
+    "RemoteRegistry",
+    "RemoteSignatureLog",
+    "Reply",
+]
+
+T = TypeVar("T")
 
 _ANSWER_LIMIT: Final = 64 * 1024 * 1024
-_KIND_OF_STATUS: Final = {
-    400: Kind.INVALID,
-    401: Kind.UNAUTHENTICATED,
-    403: Kind.FORBIDDEN,
-    404: Kind.NOT_FOUND,
-    405: Kind.INVALID,
-    409: Kind.CONFLICT,
-    413: Kind.TOO_LARGE,
-    415: Kind.INVALID,
-    416: Kind.INVALID,
-    422: Kind.UNTRUSTED,
-    429: Kind.TOO_MANY,
-    503: Kind.UNAVAILABLE,
-}
+_JSON_LIMIT: Final = 16 * 1024 * 1024
+_PROBLEM_LIMIT: Final = 256 * 1024
+_ANSWER_SECONDS: Final = 300.0
+_TIMEOUT: Final = httpx.Timeout(60, connect=5)
+_NOT_FOUND: Final = frozenset({404})
+_REASON: Final = 200
 
 
 class PlatformUnreachable(Problem):
-    """The platform does not answer."""
+    """The platform does not answer, or stops in the middle of an answer."""
 
     kind: ClassVar[Kind] = Kind.UNAVAILABLE
     code: ClassVar[str] = "platform-unreachable"
@@ -60,19 +70,56 @@ class AnswerUnexpected(Problem):
     hint = "Check --url; it names the platform itself, such as http://127.0.0.1:8420."
 
 
-class Remote:
-    """One connection pool to one platform. Use as a context manager."""
+class AddressInvalid(Problem):
+    """The address of the platform is not one, or its CA bundle cannot be used."""
 
-    def __init__(self, url: str, token: str | None, *, certificate_authority: str | None = None) -> None:
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.url = url.rstrip("/")
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "platform-address-invalid"
+    hint = "Write scheme, host and port, such as https://registry.example.org:8443; a token is never part of it."
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer that was read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class _Referrers(TypedDict):
+    """An image index, as far as a client of referrers reads it."""
+
+    manifests: list[dict[str, Any]]
+
+
+class Remote:
+    """One connection pool to one platform. Use as a context manager.
+
+    Raises:
+        AddressInvalid: the URL, or the CA bundle, cannot be used.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        *,
+        certificate_authority: str | None = None,
+        answer_limit: int = _ANSWER_LIMIT,
+        answer_seconds: float = _ANSWER_SECONDS,
+    ) -> None:
+        self.url = _checked(url)
+        self._limit = answer_limit
+        self._seconds = answer_seconds
+        headers = {"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {token}"} if token else {})
         self._client = httpx.Client(
             base_url=self.url,
             headers=headers,
-            timeout=httpx.Timeout(60, connect=5),
+            timeout=_TIMEOUT,
             follow_redirects=False,
             trust_env=False,
-            verify=certificate_authority or True,
+            verify=_trust(self.url, certificate_authority),
         )
 
     def __enter__(self) -> Self:
@@ -86,25 +133,26 @@ class Remote:
         """Host and port of the platform, as they stand in image names."""
         return urlsplit(self.url).netloc
 
-    def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - the shape of an answer is its route's
-        """GET a JSON answer."""
-        return self._json("GET", path, query=query)
+    def get(self, path: str, shape: type[T], **query: object) -> T:
+        """GET a JSON object and hold it against ``shape``; members that it does not name stay in it."""
+        return _shaped(self.request("GET", path, query=query, limit=_JSON_LIMIT), shape, path)
 
-    def post(self, path: str, body: object) -> Any:  # noqa: ANN401
-        """POST a JSON body and return the JSON answer."""
-        return self._json("POST", path, body=json.dumps(body).encode(), media_type="application/json")
+    def post(self, path: str, body: object, shape: type[T]) -> T:
+        """POST a JSON body and return the JSON answer; see :meth:`get`."""
+        return self.send("POST", path, json.dumps(body).encode(), "application/json", shape)
 
-    def put(self, path: str, body: bytes, media_type: str) -> Any:  # noqa: ANN401
-        """PUT bytes and return the JSON answer."""
-        return self._json("PUT", path, body=body, media_type=media_type)
+    def send(self, method: str, path: str, body: bytes, media_type: str, shape: type[T]) -> T:
+        """Send bytes and return the JSON answer; see :meth:`get`."""
+        headers = {"Content-Type": media_type}
+        return _shaped(self.request(method, path, body=body, headers=headers, limit=_JSON_LIMIT), shape, path)
 
     def delete(self, path: str) -> None:
         """DELETE a thing."""
         self.request("DELETE", path)
 
-    def raw(self, path: str, **query: object) -> bytes:
-        """GET bytes as they are."""
-        return self.request("GET", path, query=query).content
+    def raw(self, path: str, *, limit: int | None = None) -> bytes:
+        """GET bytes as they are, at most ``limit`` of them."""
+        return self.request("GET", path, limit=limit).content
 
     def request(
         self,
@@ -115,37 +163,49 @@ class Remote:
         query: Mapping[str, object] | None = None,
         headers: Mapping[str, str] | None = None,
         allow: frozenset[int] = frozenset(),
-    ) -> httpx.Response:
-        """Send one request; a status from 400 up becomes a Problem unless it is in ``allow``."""
-        target = path
-        asked = {key: str(value) for key, value in (query or {}).items() if value is not None}
-        if asked:
-            target += ("&" if "?" in path else "?") + urlencode(asked)
-        try:
-            response = self._client.request(method, target, content=body, headers=dict(headers or {}))
-        except httpx.HTTPError as error:
-            raise PlatformUnreachable(f"{self.url} does not answer: {type(error).__name__}") from error
-        if response.status_code >= 300 and response.status_code not in allow:  # noqa: PLR2004 - redirects are refused too
-            raise _problem_of(response)
-        if len(response.content) > _ANSWER_LIMIT:
-            raise AnswerUnexpected(f"{method} {path} answered more than {_ANSWER_LIMIT} bytes")
-        return response
+        limit: int | None = None,
+    ) -> Reply:
+        """Send one request; a status from 300 up becomes a Problem unless it is in ``allow``.
 
-    def _json(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: bytes | None = None,
-        query: Mapping[str, object] | None = None,
-        media_type: str | None = None,
-    ) -> Any:  # noqa: ANN401
-        headers = {"Content-Type": media_type} if media_type else None
-        response = self.request(method, path, body=body, query=query, headers=headers)
+        Raises:
+            PlatformUnreachable: nobody answers, or not to the end.
+            AnswerUnexpected: the answer is longer than ``limit``, takes too long, or is a redirect.
+            Problem: whatever the platform tells.
+        """
+        asked = {key: str(value) for key, value in (query or {}).items() if value is not None}
+        target = f"{path}{'&' if '?' in path else '?'}{urlencode(asked)}" if asked else path
         try:
-            return response.json()
-        except ValueError:
-            raise AnswerUnexpected(f"{method} {path} did not answer JSON") from None
+            with self._client.stream(method, target, content=body, headers=dict(headers or {})) as response:
+                if response.is_success or response.status_code in allow:
+                    content = b"".join(self._chunks(response, min(limit or self._limit, self._limit)))
+                    return Reply(response.status_code, response.headers, content)
+                raise self._refusal(response)
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            why = str(error) or type(error).__name__
+            raise PlatformUnreachable(f"{self.url} does not answer: {why[:_REASON]}") from error
+
+    def _chunks(self, response: httpx.Response, limit: int) -> Iterator[bytes]:
+        """Yield the body as it comes, and stop at the limit: what is too long is never held in memory."""
+        what = f"{response.request.method} {response.request.url.path}"
+        if response.headers.get("Content-Encoding", "identity") != "identity":
+            raise AnswerUnexpected(f"{what} was answered compressed, which was not asked for")
+        deadline, size = time.monotonic() + self._seconds, 0
+        for chunk in response.iter_raw():
+            size += len(chunk)
+            if size > limit:
+                raise AnswerUnexpected(f"{what} was answered with more than {limit} bytes")
+            if time.monotonic() > deadline:
+                raise AnswerUnexpected(f"{what} was not answered to the end within {self._seconds:g} seconds")
+            yield chunk
+
+    def _refusal(self, response: httpx.Response) -> Problem:
+        if response.is_redirect:
+            return AnswerUnexpected(f"{self.url} redirects elsewhere; a token goes nowhere else")
+        try:
+            content = b"".join(self._chunks(response, min(_PROBLEM_LIMIT, self._limit)))
+        except (AnswerUnexpected, httpx.HTTPError):
+            content = b""  # the status says enough
+        return problem_of(response.status_code, content)
 
 
 class RemoteSignatureLog:
@@ -160,13 +220,14 @@ class RemoteSignatureLog:
 
     def submit(self, entry: HashedRekord) -> LogEntry:
         """Log a signature; returns once a signed checkpoint covers it."""
-        response = self._remote.request(
+        reply = self._remote.request(
             "POST",
             "/api/v2/log/entries",
             body=encode_entry_request(entry),
             headers={"Content-Type": "application/json"},
+            limit=_JSON_LIMIT,
         )
-        return decode_log_entry(response.content)
+        return decode_log_entry(reply.content)
 
 
 class RemoteRegistry:
@@ -178,7 +239,7 @@ class RemoteRegistry:
     def has_blob(self, repository: RepositoryName, digest: Digest) -> bool:
         """Whether the repository has the blob already."""
         path = f"/v2/{repository}/blobs/{digest}"
-        return self._remote.request("HEAD", path, allow=frozenset({404})).is_success
+        return self._remote.request("HEAD", path, allow=_NOT_FOUND).status not in _NOT_FOUND
 
     def put_blob(self, repository: RepositoryName, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
         """Upload a blob as a stream; the registry checks its digest."""
@@ -187,7 +248,7 @@ class RemoteRegistry:
         patched = self._remote.request(
             "PATCH",
             location,
-            body=chunks,
+            body=_exactly(chunks, size, digest),
             headers={"Content-Type": "application/octet-stream", "Content-Length": str(size)},
         )
         location = _same_host(patched.headers.get("Location", ""), self._remote.host)
@@ -196,32 +257,103 @@ class RemoteRegistry:
 
     def put_manifest(self, repository: RepositoryName, reference: str, media_type: str, body: bytes) -> Digest:
         """Store a manifest under a tag or its digest and return the digest that the registry says it has."""
-        from chainward.kernel.digest import Digest
-
         path = f"/v2/{repository}/manifests/{reference}"
-        answer = self._remote.request("PUT", path, body=body, headers={"Content-Type": media_type})
-        stored = Digest.parse(answer.headers.get("Docker-Content-Digest", ""))
+        reply = self._remote.request("PUT", path, body=body, headers={"Content-Type": media_type})
+        stored = _told_digest(reply)
         stored.verify(body)
         return stored
 
     def get_manifest(self, repository: RepositoryName, reference: str) -> tuple[str, bytes]:
-        """Return media type and bytes of a manifest."""
-        answer = self._remote.request("GET", f"/v2/{repository}/manifests/{reference}", headers={"Accept": "*/*"})
-        return answer.headers.get("Content-Type", ""), answer.content
+        """Return media type and bytes of a manifest; whoever asked by digest has to verify them."""
+        path = f"/v2/{repository}/manifests/{reference}"
+        reply = self._remote.request("GET", path, headers={"Accept": "*/*"}, limit=MAX_MANIFEST)
+        return reply.headers.get("Content-Type", ""), reply.content
+
+    def resolve(self, repository: RepositoryName, tag: str) -> Digest:
+        """Return the digest of the manifest that a tag names, computed from its bytes.
+
+        Raises:
+            AnswerUnexpected: the registry calls these bytes by another digest.
+        """
+        path = f"/v2/{repository}/manifests/{tag}"
+        reply = self._remote.request("GET", path, headers={"Accept": "*/*"}, limit=MAX_MANIFEST)
+        told = _told_digest(reply)
+        try:
+            told.verify(reply.content)
+        except DigestMismatch as mismatch:
+            raise AnswerUnexpected(
+                f"the registry names {repository}:{tag} by a digest that it does not have"
+            ) from mismatch
+        return told
 
     def referrers(self, repository: RepositoryName, digest: Digest) -> list[dict[str, Any]]:
         """Return the descriptors of everything that names ``digest`` as its subject."""
-        document = self._remote.get(f"/v2/{repository}/referrers/{digest}")
-        manifests = document.get("manifests") if isinstance(document, dict) else None
-        if not isinstance(manifests, list):
-            raise AnswerUnexpected(f"the registry did not answer a list of referrers of {digest}")
-        return manifests
+        return self._remote.get(f"/v2/{repository}/referrers/{digest}", _Referrers)["manifests"]
 
-    def get_blob(self, repository: RepositoryName, digest: Digest) -> bytes:
-        """Return a blob whose bytes hash to its digest."""
-        content = self._remote.raw(f"/v2/{repository}/blobs/{digest}")
+    def get_blob(self, repository: RepositoryName, digest: Digest, limit: int | None = None) -> bytes:
+        """Return a blob of at most ``limit`` bytes, which hash to its digest."""
+        content = self._remote.raw(f"/v2/{repository}/blobs/{digest}", limit=limit)
         digest.verify(content)
         return content
+
+
+def _checked(url: str) -> str:
+    """Return the URL without a slash at its end; what is not the address of a platform is refused, and not repeated."""
+    try:
+        parts = urlsplit(url.strip())
+        port = parts.port
+    except ValueError:
+        raise AddressInvalid("the address of the platform is not a URL") from None
+    if parts.scheme not in {"http", "https"} or not parts.hostname or port == 0:
+        raise AddressInvalid("the address of the platform is not an http or https URL with a host")
+    if parts.username is not None or parts.query or parts.fragment or parts.path not in {"", "/"}:
+        raise AddressInvalid("the address of the platform is more than scheme, host and port")
+    if not parts.netloc.isascii() or not parts.netloc.isprintable() or " " in parts.netloc:
+        raise AddressInvalid("the host in the address of the platform has characters that no host has")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _trust(url: str, certificate_authority: str | None) -> ssl.SSLContext | bool:
+    """Return whom to believe in TLS; over plain http nobody, which also saves loading the usual authorities."""
+    if url.startswith("http://"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if certificate_authority is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=certificate_authority)
+    except (OSError, ValueError) as error:
+        raise AddressInvalid(
+            f"the CA bundle {certificate_authority} cannot be used: {error}", hint="Give a file with PEM certificates."
+        ) from error
+
+
+def _shaped(reply: Reply, shape: type[T], path: str) -> T:
+    what = f"the answer to {path.partition('?')[0]}"
+    try:
+        document = decode_object(reply.content, limit=_JSON_LIMIT, what=what)
+        convert(document, shape, what=what)
+    except Problem as problem:
+        raise AnswerUnexpected(problem.message) from problem
+    return cast("T", document)
+
+
+def _exactly(chunks: Iterable[bytes], size: int, digest: Digest) -> Iterator[bytes]:
+    """Yield chunks that are ``size`` bytes together; raises DigestMismatch rather than send more, or end early."""
+    sent = 0
+    for chunk in chunks:
+        sent += len(chunk)
+        if sent > size:
+            raise DigestMismatch(f"the blob {digest} is longer than the {size} bytes that its manifest tells")
+        yield chunk
+    if sent < size:
+        raise DigestMismatch(f"the blob {digest} has {sent} bytes, its manifest tells {size}")
+
+
+def _told_digest(reply: Reply) -> Digest:
+    try:
+        return Digest.parse(reply.headers.get("Docker-Content-Digest", ""))
+    except InvalidDigest as error:
+        raise AnswerUnexpected("the registry did not say which digest the manifest has") from error
 
 
 def _same_host(location: str, host: str) -> str:
@@ -230,36 +362,3 @@ def _same_host(location: str, host: str) -> str:
     if (parts.netloc and parts.netloc != host) or not parts.path.startswith("/v2/"):
         raise AnswerUnexpected(f"the registry sent the upload elsewhere: {location[:120]!r}")
     return parts.path + (f"?{parts.query}" if parts.query else "")
-
-
-def _problem_of(response: httpx.Response) -> Problem:
-    """Turn problem+json, or the error document of the registry, back into a Problem."""
-    kind = _KIND_OF_STATUS.get(response.status_code, Kind.INTERNAL)
-    try:
-        document = response.json()
-    except ValueError:
-        document = {}
-    if not isinstance(document, dict):
-        document = {}
-    code, message, hint, details = _members(document, response)
-    named = document.get("kind")
-    if isinstance(named, str) and named in set(Kind):
-        kind = Kind(named)
-    made = type("RemoteProblem", (Problem,), {"kind": kind, "code": code, "__doc__": "A problem told by the platform."})
-    problem = made(message, hint=hint, details=details)
-    assert isinstance(problem, Problem)  # noqa: S101 - it was made from Problem in the line above
-    return problem
-
-
-def _members(document: dict[str, Any], response: httpx.Response) -> tuple[str, str, str | None, dict[str, object]]:
-    errors = document.get("errors")
-    if isinstance(errors, list) and errors and isinstance(errors[0], dict):
-        first = errors[0]
-        told = first.get("detail")
-        detail: dict[str, Any] = told if isinstance(told, dict) else {}
-        code = str(detail.get("code") or first.get("code") or "registry-error").lower().replace("_", "-")
-        return code, str(first.get("message", "the registry refused")), detail.get("hint"), detail
-    code = str(document.get("code") or f"http-{response.status_code}")
-    message = str(document.get("detail") or document.get("title") or f"the platform answered {response.status_code}")
-    known = {"type", "title", "status", "detail", "code", "hint", "kind"}
-    return code, message, document.get("hint"), {key: value for key, value in document.items() if key not in known}

@@ -2,18 +2,20 @@
 
 Nothing heavy is imported to parse a command line: ``--help`` costs less than 100 ms of CPU, which a test holds.
 Exit status: 0 done; 1 refused or untrusted (the gate said no); 2 wrong input or usage; 3 not found; 4 not allowed;
-5 conflict; 6 not available now; 70 a defect.
+5 conflict; 6 not available now; 70 a defect; 130 stopped by Ctrl-C; 141 nobody read the output to its end.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
+import sys
 from typing import Final
 
 import click
 
 from chainward import __version__
-from chainward.faces.cli.exits import report
+from chainward.faces.cli.exits import BROKEN_PIPE, INTERRUPTED, report, report_defect, report_usage
 from chainward.kernel.problem import Problem
 
 __all__ = ["VERBS", "main"]
@@ -65,15 +67,54 @@ class _LazyGroup(click.Group):
             formatter.write_dl(list(VERBS.items()))
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+_EPILOG: Final = """\b
+Exit status:
+  0  done, allowed, verified        4  not allowed, or no token
+  1  refused, denied, untrusted     5  conflict with what is there
+  2  wrong input or usage           6  platform not available now
+  3  not found                     70  a defect; please report it
+
+\b
+Environment:
+  CHAINWARD_URL                  the platform   [http://127.0.0.1:8420]
+  CHAINWARD_TOKEN_FILE           file with the API token (or CHAINWARD_TOKEN)
+  CHAINWARD_KEY                  private key that signs
+  CHAINWARD_KEY_PASSPHRASE_FILE  file with its passphrase
+
+\b
+Begin with:
+  chainward init --data DIR --token-out admin.token
+  chainward up --data DIR
+"""
+
+
+@click.group(
+    cls=_LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="chainward")
 def cli() -> None:
     """Every artifact proves where it came from and what is in it, or it does not ship."""
 
 
 def main() -> None:
-    """Run the command line and turn every Problem into its message and exit status."""
+    """Run the command line; every way to end has its exit status, and every error its text."""
+    raise SystemExit(_run())
+
+
+def _run() -> int:
     try:
-        cli(standalone_mode=True)
+        status = cli.main(prog_name="chainward", standalone_mode=False)
+        sys.stdout.flush()
     except Problem as problem:
-        raise SystemExit(report(problem)) from None
+        return report(problem)
+    except click.ClickException as error:
+        return report_usage(error)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped", err=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+        return BROKEN_PIPE
+    except Exception as defect:  # noqa: BLE001 - the last place that can tell a defect from a refusal
+        return report_defect(defect)
+    return status if isinstance(status, int) else 0

@@ -54,17 +54,22 @@ def command(
     sbom         a CycloneDX document
     test-result  a file with the counts of a test run
     custom       any JSON object, with --predicate-type
+
+    \b
+    chainward attest out --name shop/web --key release.key --type sbom \\
+        --predicate sbom.cdx.json -o sbom.sigstore.json
     """
     from chainward.formats.bundle import decode_bundle
     from chainward.trust.sign import sign_statement
 
+    workbench.check_output(Path(output), Path(image), Path(path), Path(key.removeprefix("file:")))
     descriptor, _ = workbench.layout(Path(image)).manifest()
     content = workbench.read_bytes(Path(path), _LIMIT)
     statement = _statement(kind, name, descriptor.digest, content, predicate_type)
     signer = signing_key(key)
     with at.connect() as platform:
         bundle = sign_statement(statement, signer, workbench.signature_log(platform, trusted_root))
-    Path(output).write_bytes(bundle)
+    workbench.write_bytes(Path(output), bundle)
     entry = decode_bundle(bundle).entries[0]
     result = {
         "subject": str(descriptor.digest),

@@ -69,14 +69,17 @@ def command(source: str, output: str, as_json: bool, argv: tuple[str, ...], **op
     """Run ARGV in the project, note materials and products, and assemble the image.
 
     \b
-    chainward build -o out --layer build/app:/srv/app --entrypoint /srv/app/run -- make dist
+    chainward build -o out --product build --layer build/app:/srv/app \\
+        --entrypoint /srv/app/run -- make dist
+
+    The command sees no variable of this environment but a few harmless ones and those of --pass-env.
     """
     root = Path(source).resolve()
-    build = workbench.builder(root, os.environ)
+    plan = _plan(root, argv, options)
+    result = workbench.result_folder(Path(output), root)
+    build = workbench.builder(root, os.environ, result)
     show = sys.stderr.buffer.write
-    record = build.build(
-        _plan(root, argv, options), workbench.result_folder(Path(output)), lambda chunk: _show(show(chunk))
-    )
+    record = build.build(plan, result, lambda chunk: _show(show(chunk)))
     emit(as_json, _result(record, output), _lines(record, output))
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
+from chainward import workbench
 from chainward.kernel.digest import Digest
 from chainward.kernel.name import ImageName
 from chainward.kernel.problem import Kind, Problem
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from chainward.adapters.remote import Remote
     from chainward.kernel.name import RepositoryName
 
-__all__ = ["ForeignImage", "digest_of", "image_of", "resolve"]
+__all__ = ["ForeignImage", "digest_of", "image_of", "is_digest", "resolve"]
 
 _BARE = ("sha256:", "sha512:")
 
@@ -25,25 +27,29 @@ class ForeignImage(Problem):
     hint = "Leave the host out, or name the platform that holds the image with --url."
 
 
-def image_of(platform: Remote, text: str, hosts: frozenset[str] = frozenset()) -> ImageName:
-    """Read an image name of this platform."""
+def image_of(platform: Remote, text: str) -> ImageName:
+    """Read an image name of this platform; the host, which says nothing more then, is left out."""
     image = ImageName.parse(text)
-    if image.host and image.host != platform.host and image.host not in hosts:
+    if image.host and image.host != platform.host:
         raise ForeignImage(f"{text[:120]!r} is not an image of {platform.host}")
-    return image
+    return replace(image, host="")
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is a bare digest, and not the name of an image."""
+    return text.startswith(_BARE)
 
 
 def resolve(platform: Remote, image: ImageName) -> Digest:
     """Return the digest that an image name stands for now; asks the platform only if the name has none."""
     if image.digest is not None:
         return image.digest
-    answer = platform.request("HEAD", f"/v2/{image.repository}/manifests/{image.tag}", headers={"Accept": "*/*"})
-    return Digest.parse(answer.headers.get("Docker-Content-Digest", ""))
+    return workbench.registry(platform).resolve(image.repository, str(image.tag))
 
 
 def digest_of(platform: Remote, text: str) -> tuple[RepositoryName | None, Digest]:
     """Return repository and digest of an image name, or a bare digest."""
-    if text.startswith(_BARE):
+    if is_digest(text):
         return None, Digest.parse(text)
     image = image_of(platform, text)
     return image.repository, resolve(platform, image)

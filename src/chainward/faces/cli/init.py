@@ -39,6 +39,8 @@ def command(
     from chainward import wiring, workbench
     from chainward.faces.cli.settings import load
 
+    if token_out is not None:
+        workbench.check_new(token_out)
     loaded = load(config, data=data, instance=instance)
     secret = workbench.read_bytes(passphrase_file, 4096).strip() if passphrase_file else None
     issued = wiring.initialise(loaded, passphrase=secret)
@@ -47,6 +49,7 @@ def command(
     if token_out is not None:
         workbench.write_secret(token_out, shown.encode() + b"\n")
         shown = f"written to {token_out}"
+        result["token_file"] = str(token_out)
     else:
         result["token"] = shown
     lines = [
@@ -54,6 +57,7 @@ def command(
         f"instance  {loaded.instance.name}",
         f"token     {shown}",
         "",
-        "Keep the token: it is shown this once, and may do everything. Next: chainward up",
+        "Keep the token: it is shown this once, and may do everything.",
+        f"Next: chainward up --data {loaded.folder}" if data else "Next: chainward up",
     ]
     emit(as_json, result, lines)

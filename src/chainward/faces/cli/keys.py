@@ -29,15 +29,16 @@ def command() -> None:
 @click.option("--scheme", type=click.Choice(sorted(_SCHEMES)), default="p256", show_default=True, help="Kind of key.")
 @json_option
 def generate(path: str, scheme: str, as_json: bool) -> None:
-    """Make a key pair: PATH holds the private key under a passphrase, PATH with .pub the public key.
+    """Make a key pair: PATH (such as release.key) holds the private key under a passphrase, release.pub the public one.
 
     The passphrase comes from CHAINWARD_KEY_PASSPHRASE_FILE, CHAINWARD_KEY_PASSPHRASE or the terminal.
     """
     from chainward.keys.local import generate as make
     from chainward.keys.model import Scheme
 
-    key = make(Scheme[_SCHEMES[scheme]])
     private, public = Path(path), Path(path).with_suffix(".pub")
+    workbench.check_key_pair(private, public)
+    key = make(Scheme[_SCHEMES[scheme]])
     workbench.store_key(private, public, key, passphrase(f"Passphrase for {private}", confirm=True))
     result = {**_shown(key.public_key), "private": str(private), "public": str(public)}
     emit(as_json, result, [f"private key  {private} (encrypted)", f"public key   {public}", *_lines(key.public_key)])

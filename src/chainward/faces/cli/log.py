@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import base64
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
+from chainward import workbench
+from chainward.faces.cli.answers import Audit, Consistency, Inclusion, Logs
 from chainward.faces.cli.output import emit, json_option, table
 from chainward.faces.cli.session import platform_options
+from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
     from chainward.adapters.remote import Remote
+    from chainward.faces.cli.answers import Log
     from chainward.faces.cli.session import PlatformAddress
     from chainward.formats.checkpoint import Checkpoint
 
 __all__ = ["command"]
 
 _NAMES = click.Choice(["facts", "signatures"])
+_NOTE_LIMIT = 64 * 1024
+
+
+class LogShrunk(Problem):
+    """A log has fewer leaves than a checkpoint of it that was seen before: its history was cut."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "log-shrunk"
+    hint = "Keep the remembered checkpoint; it proves what was there. Was an old backup restored?"
+
+
+class LogMissing(Problem):
+    """The platform shows no log of this name."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "log-missing"
+    hint = "See which logs there are with: chainward log list"
 
 
 @click.group("log")
@@ -32,21 +53,33 @@ def command() -> None:
 def list_(at: PlatformAddress, as_json: bool) -> None:
     """List the logs with size, root and key."""
     with at.connect() as platform:
-        answer = platform.get("/api/v1/logs")
+        answer = platform.get("/api/v1/logs", Logs)
     if as_json:
         emit(as_json, answer, [])
         return
-    rows = [(log["name"], log["origin"], str(log["size"]), log["root"], log["verifier_key"]) for log in answer["logs"]]
-    table("Logs", ["name", "origin", "size", "root", "key"], rows)
+    rows = [(log["name"], str(log["size"]), log["root"], log["verifier_key"]) for log in answer["logs"]]
+    table("Logs", ["log", "size", "root", "key"], rows)
 
 
 @command.command()
 @click.argument("name", type=_NAMES, default="facts")
 @platform_options
-def checkpoint(name: str, at: PlatformAddress) -> None:
-    """Print the newest signed checkpoint of a log."""
+@json_option
+def checkpoint(name: str, at: PlatformAddress, as_json: bool) -> None:
+    """Print the newest checkpoint of a log, once its signature holds.
+
+    \b
+    chainward log checkpoint facts > checkpoint
+    chainward log verify --remember checkpoint
+    """
     with at.connect() as platform:
-        click.echo(platform.raw(f"/api/v1/logs/{name}/checkpoint").decode(), nl=False)
+        note = platform.raw(f"/api/v1/logs/{name}/checkpoint", limit=_NOTE_LIMIT)
+        newest = _opened(_log(platform, name), note)
+    shown = {"origin": newest.origin, "size": newest.size, "root": base64.b64encode(newest.root).decode()}
+    if as_json:
+        emit(as_json, {**shown, "checkpoint": note.decode()}, [])
+    else:
+        click.echo(note, nl=False)
 
 
 @command.command()
@@ -56,13 +89,15 @@ def checkpoint(name: str, at: PlatformAddress) -> None:
 @json_option
 def prove(name: str, index: int, at: PlatformAddress, as_json: bool) -> None:
     """Fetch the inclusion proof of leaf INDEX and check it here, against the signed checkpoint."""
+    from chainward.formats.codec import decode_base64
     from chainward.ledger.proofs import verify_inclusion
 
     with at.connect() as platform:
-        answer = platform.get(f"/api/v1/logs/{name}/proof", index=index)
-        newest = _opened(platform, name, answer["checkpoint"].encode())
-    hashes = [base64.b64decode(each) for each in answer["hashes"]]
-    verify_inclusion(index, newest.size, base64.b64decode(answer["leaf_hash"]), hashes, newest.root)
+        answer = platform.get(f"/api/v1/logs/{name}/proof", Inclusion, index=index)
+        newest = _opened(_log(platform, name), answer["checkpoint"].encode())
+    hashes = [decode_base64(each, what="a hash of the proof") for each in answer["hashes"]]
+    leaf = decode_base64(answer["leaf_hash"], what="the hash of the leaf")
+    verify_inclusion(index, newest.size, leaf, hashes, newest.root)
     emit(
         as_json,
         {**answer, "verified": True},
@@ -86,7 +121,7 @@ def verify(remember: Path | None, at: PlatformAddress, as_json: bool) -> None:
     """
     with at.connect() as platform:
         extended = _extend(platform, remember) if remember else None
-        report = platform.post("/api/v1/logs/audit", {})
+        report = platform.post("/api/v1/logs/audit", {}, Audit)
     damage = report["findings"]
     lines = [f"{log['origin']}: {log['size']} leaves checked" for log in report["logs"]]
     if extended:
@@ -99,28 +134,38 @@ def verify(remember: Path | None, at: PlatformAddress, as_json: bool) -> None:
 
 def _extend(platform: Remote, remember: Path) -> str:
     """Check that the facts log extends the checkpoint in ``remember``, and remember the newest."""
+    from chainward.formats.codec import decode_base64
     from chainward.ledger.proofs import verify_consistency
 
-    note = platform.raw("/api/v1/logs/facts/checkpoint")
-    newest = _opened(platform, "facts", note)
+    log = _log(platform, "facts")  # asked once: the old and the new checkpoint are held against one key
+    note = platform.raw("/api/v1/logs/facts/checkpoint", limit=_NOTE_LIMIT)
+    newest = _opened(log, note)
     told = "first checkpoint remembered"
-    if remember.is_file():
-        old = _opened(platform, "facts", remember.read_bytes())
+    if remember.exists():
+        old = _opened(log, workbench.read_bytes(remember, _NOTE_LIMIT))
+        if newest.size < old.size:
+            raise LogShrunk(f"the facts log has {newest.size} leaves, and had {old.size} when it was last seen")
         query: dict[str, Any] = {"from": old.size, "to": newest.size}
-        answer = platform.get("/api/v1/logs/facts/consistency", **query)
-        hashes = [base64.b64decode(each) for each in answer["hashes"]]
+        answer = platform.get("/api/v1/logs/facts/consistency", Consistency, **query)
+        hashes = [decode_base64(each, what="a hash of the proof") for each in answer["hashes"]]
         verify_consistency(old.size, newest.size, hashes, old.root, newest.root)
         told = f"the facts log of size {newest.size} extends the one of size {old.size} that was remembered"
-    remember.write_bytes(note)
+    workbench.write_bytes(remember, note)
     return told
 
 
-def _opened(platform: Remote, name: str, note: bytes) -> Checkpoint:
+def _log(platform: Remote, name: str) -> Log:
+    for log in platform.get("/api/v1/logs", Logs)["logs"]:
+        if log["name"] == name:
+            return log
+    raise LogMissing(f"the platform shows no log {name}")
+
+
+def _opened(log: Log, note: bytes) -> Checkpoint:
     """Return the checkpoint in a note once its signature holds."""
     from chainward.formats.note import parse_verifier_key
     from chainward.keys.model import ed25519_of
     from chainward.ledger.checkpoint import open_checkpoint
 
-    (log,) = (each for each in platform.get("/api/v1/logs")["logs"] if each["name"] == name)
     key = parse_verifier_key(log["verifier_key"])
     return open_checkpoint(note, log["origin"], ed25519_of(key.raw))

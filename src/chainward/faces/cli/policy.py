@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chainward import workbench
+from chainward.faces.cli.answers import Policy
 from chainward.faces.cli.output import emit, json_option
 from chainward.faces.cli.session import platform_options
 
@@ -33,7 +34,15 @@ def check(path: str, as_json: bool) -> None:
 
     policy = parse_policy(workbench.read_bytes(Path(path), _LIMIT))
     result = {"name": policy.name, "rules": [rule.id for rule in policy.rules], "digest": str(policy.digest)}
-    emit(as_json, result, [f"{policy.name}: {len(policy.rules)} rules, {policy.digest}"])
+    emit(
+        as_json,
+        result,
+        [
+            f"policy  {policy.name}",
+            f"rules   {', '.join(rule.id for rule in policy.rules)}",
+            f"digest  {policy.digest}",
+        ],
+    )
 
 
 @command.command()
@@ -44,7 +53,7 @@ def activate(path: str, at: PlatformAddress, as_json: bool) -> None:
     """Make the policy in PATH the one that every gate asks from now on."""
     document = workbench.read_bytes(Path(path), _LIMIT)
     with at.connect() as platform:
-        answer = platform.put("/api/v1/policy", document, "application/yaml")
+        answer = platform.send("PUT", "/api/v1/policy", document, "application/yaml", Policy)
     emit(as_json, answer, [f"active  {answer['name']}", f"epoch   {answer['epoch']}", f"digest  {answer['digest']}"])
 
 
@@ -54,5 +63,5 @@ def activate(path: str, at: PlatformAddress, as_json: bool) -> None:
 def show(at: PlatformAddress, as_json: bool) -> None:
     """Show the active policy."""
     with at.connect() as platform:
-        answer = platform.get("/api/v1/policy")
-    emit(as_json, answer, [f"# epoch {answer['epoch']}, {answer['digest']}", answer["document"]])
+        answer = platform.get("/api/v1/policy", Policy)
+    emit(as_json, answer, [f"# epoch {answer['epoch']}, {answer['digest']}", answer["document"].rstrip("\n")])

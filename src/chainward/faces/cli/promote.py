@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chainward.faces.cli.answers import Promotion
 from chainward.faces.cli.image import image_of
 from chainward.faces.cli.output import emit, json_option
 from chainward.faces.cli.session import platform_options
@@ -28,7 +29,7 @@ def command(image: str, environment: str, at: PlatformAddress, as_json: bool) ->
     """
     with at.connect() as platform:
         name = image_of(platform, image)
-        answer = platform.post("/api/v1/promotions", {"image": str(name), "to": environment})
+        answer = platform.post("/api/v1/promotions", {"image": str(name), "to": environment}, Promotion)
     lines = [
         f"promoted  {answer['repository']}@{answer['digest']}",
         f"to        {answer['environment']} at {answer['promoted_at']} (fact {answer['fact_index']})",

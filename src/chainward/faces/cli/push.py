@@ -10,6 +10,7 @@ import click
 from chainward import workbench
 from chainward.faces.cli.image import image_of
 from chainward.faces.cli.output import emit, json_option
+from chainward.faces.cli.progress import WatchedLayout
 from chainward.faces.cli.session import platform_options
 
 if TYPE_CHECKING:
@@ -43,10 +44,14 @@ def command(
     """Push the image in IMAGE (an OCI layout, or the result folder of `chainward build`) as NAME, such as shop/web:1.0.
 
     The evidence goes first and the tag last, so whoever sees the tag sees the evidence.
+    Blobs that are there already are not sent again.
+
+    \b
+    chainward push out shop/web:1.0 --bundle sign.sigstore.json --sbom sbom.cdx.json
     """
     from chainward.delivery.publish import publish
 
-    layout = workbench.layout(Path(image))
+    layout = WatchedLayout(workbench.layout(Path(image)), quiet=as_json)
     evidence = [workbench.read_bytes(Path(path), _BUNDLE_LIMIT) for path in bundles]
     inventories = [workbench.read_bytes(Path(path), _SBOM_LIMIT) for path in boms]
     with at.connect() as platform:
@@ -58,7 +63,7 @@ def command(
             layout,
             bundles=evidence,
             sboms=inventories,
-            progress=lambda what, size: click.echo(f"pushing {what} ({size} bytes)", err=True) if not as_json else None,
+            progress=layout.starts,
         )
         pull = f"{platform.host}/{target.repository}@{done.digest}"
     result = {

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chainward.faces.cli.answers import Revocation
 from chainward.faces.cli.image import digest_of
 from chainward.faces.cli.output import emit, json_option
 from chainward.faces.cli.session import platform_options
@@ -36,7 +37,7 @@ def command(image: str, reason: str, here: bool, at: PlatformAddress, as_json: b
                 raise click.UsageError("--here needs an image name, not a bare digest")
             body["repository"] = str(repository)
         started = time.perf_counter()
-        answer = platform.post("/api/v1/revocations", body)
+        answer = platform.post("/api/v1/revocations", body, Revocation)
         milliseconds = (time.perf_counter() - started) * 1000
     where = answer["repository"] or "everywhere"
     emit(

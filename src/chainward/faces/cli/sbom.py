@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from chainward import workbench
-from chainward.faces.cli.output import emit, json_option, table
+from chainward.faces.cli.output import emit, json_option, say, table
 
 if TYPE_CHECKING:
     from chainward.sbom.model import Sbom
@@ -26,18 +26,25 @@ __all__ = ["command"]
 @click.option("--table", "as_table", is_flag=True, help="Print a table of the components instead of the document.")
 @json_option
 def command(target: str, output: str | None, name: str | None, validate: bool, as_table: bool, as_json: bool) -> None:
-    """List what is in TARGET: a folder, an OCI image layout, or the result folder of `chainward build`."""
+    """List what is in TARGET: a folder, an OCI image layout, or the result folder of `chainward build`.
+
+    \b
+    chainward sbom out -o sbom.cdx.json --validate
+    chainward sbom . --table
+    """
     from chainward.formats.cyclonedx import validate_bom
     from chainward.sbom.document import encode
 
+    if output is not None:
+        workbench.check_output(Path(output), Path(target))
     inventory = workbench.inventory(Path(target), name)
     document = encode(inventory)
     if validate:
         validate_bom(document)
     if output is not None:
-        Path(output).write_bytes(document)
+        workbench.write_bytes(Path(output), document)
         emit(as_json, _summary(inventory, output), _lines(inventory, output))
-    elif as_table:
+    elif as_table and not as_json:
         rows = [
             (str(component.purl), component.scope.value, ", ".join(component.licences), str(len(component.hashes)))
             for component in inventory.components
@@ -46,7 +53,7 @@ def command(target: str, output: str | None, name: str | None, validate: bool, a
     else:
         click.echo(document.decode())
     for entry in inventory.unreadable:
-        click.echo(f"unreadable: {entry.path}: {entry.reason}", err=True)
+        say(f"unreadable: {entry.path}: {entry.reason}", err=True)
 
 
 def _types(inventory: Sbom) -> dict[str, int]:

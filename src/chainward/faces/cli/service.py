@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from chainward.faces.cli.answers import Environment, Environments, Service, Services
 from chainward.faces.cli.output import emit, json_option, table
 from chainward.faces.cli.session import platform_options
 
@@ -38,7 +39,7 @@ def declare(
     """Declare the service NAME, or replace its declaration."""
     body = {"name": name, "owner": owner, "tier": tier, "repositories": list(repositories)}
     with at.connect() as platform:
-        answer = platform.post("/api/v1/services", body)
+        answer = platform.post("/api/v1/services", body, Service)
     emit(as_json, answer, [f"{name}: owner {owner}, tier {tier}, images in {', '.join(repositories)}"])
 
 
@@ -58,7 +59,7 @@ def environment(
     """Declare the environment NAME, or replace its declaration."""
     body = {"name": name, "order": order, "namespaces": list(namespaces)}
     with at.connect() as platform:
-        answer = platform.post("/api/v1/environments", body)
+        answer = platform.post("/api/v1/environments", body, Environment)
     emit(as_json, answer, [f"{name}: order {order}, namespaces {', '.join(namespaces)}"])
 
 
@@ -68,12 +69,13 @@ def environment(
 def list_(at: PlatformAddress, as_json: bool) -> None:
     """List services and environments."""
     with at.connect() as platform:
-        services = platform.get("/api/v1/services")["services"]
-        environments = platform.get("/api/v1/environments")["environments"]
+        services = platform.get("/api/v1/services", Services)["services"]
+        environments = platform.get("/api/v1/environments", Environments)["environments"]
     if as_json:
         emit(as_json, {"services": services, "environments": environments}, [])
         return
     rows = [(each["name"], each["owner"], each["tier"], "\n".join(each["repositories"])) for each in services]
     table("Services", ["name", "owner", "tier", "repositories"], rows)
+    click.echo()
     places = [(each["name"], str(each["order"]), "\n".join(each["namespaces"])) for each in environments]
     table("Environments", ["name", "order", "namespaces"], places)

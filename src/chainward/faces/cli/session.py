@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from chainward import workbench
+from chainward.faces.cli.output import say
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["PlatformAddress", "SecretMissing", "passphrase", "platform_options", "signing_key", "signing_options"]
 
 _SECRET_LIMIT = 4096
+_ONE_WORD = "A token is one word on one line, as `chainward token issue` and `chainward init` write it."
 
 
 class SecretMissing(Problem):
@@ -44,7 +46,10 @@ class PlatformAddress:
 
     @contextmanager
     def connect(self) -> Iterator[Remote]:
-        """Open the platform with the token that was given."""
+        """Open the platform with the token that was given; says so if that token will travel unencrypted."""
+        host = workbench.unprotected_host(self.url)
+        if host is not None:
+            say(f"warning: the token travels unencrypted to {host}; use https", err=True)
         with workbench.remote(self.url, _token(self.token_file), certificate_authority=self.authority) as remote:
             yield remote
 
@@ -53,15 +58,28 @@ def platform_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add ``--url``, ``--token-file`` and ``--ca`` to a verb; it gets them as one PlatformAddress named ``at``."""
 
     @click.option(
-        "--url", envvar="CHAINWARD_URL", default="http://127.0.0.1:8420", show_default=True, help="The platform."
+        "--url",
+        envvar="CHAINWARD_URL",
+        default="http://127.0.0.1:8420",
+        show_default=True,
+        show_envvar=True,
+        help="The platform.",
     )
     @click.option(
         "--token-file",
         envvar="CHAINWARD_TOKEN_FILE",
+        show_envvar=True,
         type=click.Path(dir_okay=False),
-        help="File with the API token (else CHAINWARD_TOKEN).",
+        help="File with the API token; without one CHAINWARD_TOKEN is read.",
     )
-    @click.option("--ca", "authority", envvar="CHAINWARD_CA", type=click.Path(exists=True), help="CA bundle for https.")
+    @click.option(
+        "--ca",
+        "authority",
+        envvar="CHAINWARD_CA",
+        show_envvar=True,
+        type=click.Path(exists=True, dir_okay=False),
+        help="CA bundle for https (PEM).",
+    )
     @wraps(command)
     def with_address(*, url: str, token_file: str | None, authority: str | None, **rest: object) -> None:
         command(at=PlatformAddress(url, token_file, authority), **rest)
@@ -74,14 +92,16 @@ def signing_options(command: Callable[..., None]) -> Callable[..., None]:
     key = click.option(
         "--key",
         envvar="CHAINWARD_KEY",
+        show_envvar=True,
         required=True,
-        help="Private key, such as release.key or file:release.key; its passphrase as for `chainward keys`.",
+        help="Private key file; its passphrase is read as for `chainward keys`.",
     )
     root = click.option(
         "--trusted-root",
         envvar="CHAINWARD_TRUSTED_ROOT",
         type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        help="Know the log from this file. [default: the platform's own]",
+        show_envvar=True,
+        help="Trusted root that names the log. [default: the platform's own]",
     )
     with_root: Callable[..., None] = root(command)
     with_key: Callable[..., None] = key(with_root)
@@ -110,11 +130,11 @@ def passphrase(prompt: str, *, confirm: bool = False) -> bytes:
 
 
 def _token(token_file: str | None) -> str:
-    if token_file:
-        return _read_secret(token_file)
-    value = os.environ.get("CHAINWARD_TOKEN", "").strip()
+    value = _read_secret(token_file) if token_file else os.environ.get("CHAINWARD_TOKEN", "").strip()
     if not value:
         raise SecretMissing("no API token was given")
+    if not value.isascii() or not value.isprintable() or " " in value or len(value) > _SECRET_LIMIT:
+        raise SecretMissing(f"what {token_file or 'CHAINWARD_TOKEN'} holds is not a token", hint=_ONE_WORD)
     return value
 
 

@@ -37,12 +37,16 @@ def command(
     """Sign TARGET: a file as it is, or the image in an OCI layout or in the result folder of `chainward build`.
 
     An image is signed by a statement of type https://sigstore.dev/cosign/sign/v1, as cosign 3 does it.
+
+    \b
+    chainward sign out --name shop/web --key release.key -o sign.sigstore.json
     """
     from chainward.attest.signature import statement_of_signature
     from chainward.formats.bundle import decode_bundle
     from chainward.trust.sign import sign_digest, sign_statement
 
     path = Path(target)
+    workbench.check_output(Path(output), path, Path(key.removeprefix("file:")))
     signer = signing_key(key)
     with at.connect() as platform:
         log = workbench.signature_log(platform, trusted_root)
@@ -53,7 +57,7 @@ def command(
         else:
             digest = workbench.file_digest(path)
             bundle = sign_digest(digest, signer, log)
-    Path(output).write_bytes(bundle)
+    workbench.write_bytes(Path(output), bundle)
     entry = decode_bundle(bundle).entries[0]
     result = {
         "digest": str(digest),

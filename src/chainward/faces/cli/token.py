@@ -9,6 +9,7 @@ from urllib.parse import quote
 import click
 
 from chainward import workbench
+from chainward.faces.cli.answers import NewToken, Tokens
 from chainward.faces.cli.output import emit, json_option, table
 from chainward.faces.cli.session import platform_options
 
@@ -41,13 +42,18 @@ def issue(
     as_json: bool,
 ) -> None:
     """Issue a token. Roles: reader, publisher, promoter, responder, admin. Its text is shown this once."""
+    if output is not None:
+        workbench.check_new(Path(output))
     with at.connect() as platform:
-        token = platform.post("/api/v1/tokens", {"name": name, "bindings": list(bindings), "days": days})
+        token = platform.post("/api/v1/tokens", {"name": name, "bindings": list(bindings), "days": days}, NewToken)
+    shown: dict[str, object] = {**token}
     where = token["token"]
     if output is not None:
-        workbench.write_secret(Path(output), token.pop("token").encode() + b"\n")
+        workbench.write_secret(Path(output), token["token"].encode() + b"\n")
         where = f"written to {output}"
-    emit(as_json, token, [f"token    {where}", f"id       {token['id']}", f"expires  {token['expires_at']}"])
+        shown |= {"token_file": output}
+        del shown["token"]
+    emit(as_json, shown, [f"token    {where}", f"id       {token['id']}", f"expires  {token['expires_at']}"])
 
 
 @command.command("list")
@@ -56,7 +62,7 @@ def issue(
 def list_(at: PlatformAddress, as_json: bool) -> None:
     """List the tokens, without their secrets."""
     with at.connect() as platform:
-        answer = platform.get("/api/v1/tokens")
+        answer = platform.get("/api/v1/tokens", Tokens)
     if as_json:
         emit(as_json, answer, [])
         return

@@ -9,6 +9,7 @@ from urllib.parse import quote
 import click
 
 from chainward import workbench
+from chainward.faces.cli.answers import Signer, Signers
 from chainward.faces.cli.output import emit, json_option, table
 from chainward.faces.cli.session import platform_options
 
@@ -49,7 +50,7 @@ def add(
         "predicates": list(predicates),
     }
     with at.connect() as platform:
-        signer = platform.post("/api/v1/signers", body)
+        signer = platform.post("/api/v1/signers", body, Signer)
     emit(as_json, signer, [f"{name} is trusted for {', '.join(repositories)} (sha256:{signer['fingerprint']})"])
 
 
@@ -59,14 +60,14 @@ def add(
 def list_(at: PlatformAddress, as_json: bool) -> None:
     """List the signers, those that are trusted and those that were."""
     with at.connect() as platform:
-        answer = platform.get("/api/v1/signers")
+        answer = platform.get("/api/v1/signers", Signers)
     if as_json:
         emit(as_json, answer, [])
         return
     rows = [
         (
             signer["name"],
-            f"sha256:{signer['fingerprint'][:16]}…",
+            f"sha256:{signer['fingerprint']}",
             "\n".join(signer["repositories"]),
             "\n".join(signer["predicates"]),
             f"distrusted {signer['distrusted_at']}" if signer["distrusted_at"] else "trusted",
@@ -91,11 +92,13 @@ def remove(name: str, reason: str, at: PlatformAddress, as_json: bool) -> None:
 @command.command()
 @click.option("-o", "--output", type=click.Path(dir_okay=False), help="File to write. [default: standard output]")
 @platform_options
-def export(output: str | None, at: PlatformAddress) -> None:
+@json_option
+def export(output: str | None, at: PlatformAddress, as_json: bool) -> None:
     """Write the trusted root of the platform (Sigstore trusted_root.json), for verification elsewhere."""
     with at.connect() as platform:
-        document = platform.raw("/trusted_root.json")
+        document = workbench.root_document(platform)
     if output is None:
-        click.echo(document.decode())
-    else:
-        Path(output).write_bytes(document)
+        click.echo(document)
+        return
+    workbench.write_bytes(Path(output), document)
+    emit(as_json, {"written": output}, [f"written  {output}"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 import click
 
 from chainward import workbench
+from chainward.faces.cli.answers import Signers
 from chainward.faces.cli.image import digest_of
 from chainward.faces.cli.output import emit, json_option
 from chainward.faces.cli.session import platform_options
@@ -71,6 +72,11 @@ def command(
 
     With --bundle, --key and --trusted-root nothing is asked of any network. Without --key the signers that the platform
     trusts are believed. Exit status 1 means that something did not verify.
+
+    \b
+    chainward verify shop/web:1.0
+    chainward verify out --bundle sign.sigstore.json --key release.pub \\
+        --trusted-root trusted_root.json
     """
     root_file = Path(trusted_root) if trusted_root else None
     if bundles and keys and root_file:
@@ -140,7 +146,7 @@ def _bundles_beside(platform: Remote, repository: RepositoryName, digest: Digest
         media_type, body = registry.get_manifest(repository, str(stored))
         stored.verify(body)
         for layer in decode_manifest(body, media_type).layers:
-            yield registry.get_blob(repository, layer.digest)
+            yield registry.get_blob(repository, layer.digest, _BUNDLE_LIMIT)
 
 
 def _root_of_keys(platform: Remote | None, keys: tuple[str, ...], trusted_root: Path | None) -> TrustRoot:
@@ -177,7 +183,7 @@ def _root_of_platform(platform: Remote, trusted_root: Path | None) -> TrustRoot:
             trusted_since=parse_instant(each["trusted_since"]),
             distrusted_at=parse_instant(each["distrusted_at"]) if each["distrusted_at"] else None,
         )
-        for each in platform.get("/api/v1/signers")["signers"]
+        for each in platform.get("/api/v1/signers", Signers)["signers"]
     ]
     return TrustRoot(tuple(signers), workbench.trusted_logs(platform, trusted_root))
 
