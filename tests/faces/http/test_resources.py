@@ -152,6 +152,8 @@ def test_promotion_and_verdict_tell_every_check(desk: TestPlatform, admin: Clien
     done = admin.post("/api/v1/promotions", {"image": "127.0.0.1:8420/shop/promoted:1.0", "to": "dev"})
     assert done.status_code == 201, done.text
     assert (done.json()["allowed"], done.json()["digest"]) == (True, str(digest))
+    (shown,) = admin.get(f"/api/v1/artifacts/shop/promoted@{digest}").json()["promotions"]
+    assert (shown["environment"], shown["fact_index"]) == ("dev", done.json()["fact_index"])
     again = admin.post("/api/v1/promotions", {"image": f"shop/promoted@{digest}", "to": "dev"})
     assert again.json()["fact_index"] == done.json()["fact_index"]
     verdict = admin.post("/api/v1/verdicts", {"image": "shop/promoted:1.0", "environment": "dev"}).json()

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from chainward.delivery.evidence import Gathered
+    from chainward.delivery.writes import Promotion
     from chainward.faces.http.answers import Answer
     from chainward.faces.http.requests import Call
 
@@ -50,6 +51,15 @@ class DeploymentView(Struct, frozen=True, kw_only=True):
     since: str
 
 
+class PromotedView(Struct, frozen=True, kw_only=True):
+    """An environment that the artifact was promoted to; ``vsa`` is the bundle with the signed summary."""
+
+    environment: str
+    promoted_at: str
+    vsa: str
+    fact_index: int
+
+
 class ArtifactView(Struct, frozen=True, kw_only=True):
     """Everything that is known about one artifact now."""
 
@@ -63,6 +73,7 @@ class ArtifactView(Struct, frozen=True, kw_only=True):
     pull: str
     revoked: RevocationView | None
     evidence: tuple[EvidenceView, ...]
+    promotions: tuple[PromotedView, ...]
     deployments: tuple[DeploymentView, ...]
 
 
@@ -119,6 +130,7 @@ def inspect(call: Call, repository: RepositoryName, digest: Digest) -> ArtifactV
         pull=f"skopeo copy docker://{host}/{repository}@{digest} oci:image",
         revoked=revocation_view(state.revoked) if state.revoked else None,
         evidence=_evidence(call.platform.evidence_of(repository, digest)),
+        promotions=tuple(map(_promoted, call.platform.promoter.promotions(repository, digest))),
         deployments=tuple(DeploymentView(environment=one.environment, since=rfc3339(one.since)) for one in found),
     )
 
@@ -139,6 +151,15 @@ def _evidence(gathered: Gathered) -> tuple[EvidenceView, ...]:
         for one in gathered.rejected
     ]
     return (*verified, *rejected)
+
+
+def _promoted(promotion: Promotion) -> PromotedView:
+    return PromotedView(
+        environment=promotion.environment,
+        promoted_at=rfc3339(promotion.promoted_at),
+        vsa=str(promotion.vsa),
+        fact_index=promotion.fact_index,
+    )
 
 
 def _row(call: Call, repository: RepositoryName, tag: Tag) -> RowView | None:

@@ -135,14 +135,16 @@ class Pages:
     def _timeline(self, call: Call) -> Answer:
         name = own_image(call, f"{call.path['repository']}@{call.path['digest']}")
         timeline = events_of(call, Digest.parse(call.path["digest"]))
-        facts = [_fact_row(event) for event in timeline.events if visible(event, name.repository)]
+        known = {str(name.repository), str(timeline.digest)}
+        facts = [_fact_row(event, known) for event in timeline.events if visible(event, name.repository)]
         path = f"{quote(str(name.repository))}@{timeline.digest}"
         older = timeline.events[0].fact.index if timeline.is_cut and timeline.events else None
         return self._page(
             "timeline.html",
             call=call,
             title=f"Timeline of {name.repository}",
-            name=str(name),
+            repository=str(name.repository),
+            digest=str(timeline.digest),
             facts=facts,
             artifact=f"/artifacts/{path}",
             older=f"/timeline/{path}?before={older}" if older is not None else None,
@@ -195,10 +197,11 @@ class Pages:
         return {"actor": str(call.principal.actor) if call else None, "instance": self._instance}
 
 
-def _fact_row(event: Event) -> dict[str, object]:
+def _fact_row(event: Event, known: set[str]) -> dict[str, object]:
+    """Return what a page shows of a fact: all that it says but what stands at the head of the page already."""
     fact = event.fact
     what = fact.schema.rpartition("/")[0].replace(".", ": ", 1).replace("-", " ")
-    shown = {key: value for key, value in (fact.body or {}).items() if value not in (None, "", [], {})}
+    shown = {key: value for key, value in (fact.body or {}).items() if value not in (None, "", [], {}, *known)}
     members = [
         (key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)) for key, value in shown.items()
     ]
@@ -208,6 +211,7 @@ def _fact_row(event: Event) -> dict[str, object]:
         "actor": fact.actor,
         "index": fact.index,
         "recorded_at": rfc3339(fact.recorded_at),
+        "is_pruned": fact.body is None,
         "members": members,
         "proof_link": f"/proof/{fact.index}",
     }
