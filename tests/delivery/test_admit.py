@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from chainward.delivery.model import Snapshot
     from chainward.kernel.name import Tag
-    from chainward.registry.model import Referrer, StoredManifest
+    from chainward.registry.model import Referrer, Revocation, StoredManifest
 
 WEB = f"{HOST}/shop/web:1"
 DEPLOYMENT = ("apps", "v1", "Deployment")
@@ -363,6 +363,10 @@ class CountingSource:
         if self.delay is not None and self.rig is not None:
             self.rig.clock.advance(self.delay)
         found: Sequence[Referrer] = self.inner.referrers(repository, digest)
+        return found
+
+    def revocation(self, repository: RepositoryName, digest: Digest) -> Revocation | None:
+        found: Revocation | None = self.inner.revocation(repository, digest)
         return found
 
     def manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest:

@@ -15,6 +15,7 @@ __all__ = [
     "BuildTimeout",
     "BundleUnfit",
     "EvidenceNoted",
+    "EvidenceRevoked",
     "EvidenceTooLarge",
     "EvidenceUnreadable",
     "GateTimeout",
@@ -117,6 +118,14 @@ class EvidenceTooLarge(Problem):
     kind: ClassVar[Kind] = Kind.TOO_LARGE
     code: ClassVar[str] = "evidence-too-large"
     hint = "Split the statement: a bundle may have 4 MiB, an artifact 256 referrers."
+
+
+class EvidenceRevoked(Problem):
+    """A bundle, or the referrer that holds it, was revoked; what it states counts for nothing."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "evidence-revoked"
+    hint = "Make the statement again and sign it with a key that is trusted; the timeline says why it was revoked."
 
 
 class EvidenceUnreadable(Problem):

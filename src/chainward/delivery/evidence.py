@@ -12,11 +12,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from chainward.delivery.errors import EvidenceTooLarge
+from chainward.delivery.errors import EvidenceRevoked, EvidenceTooLarge
 from chainward.delivery.referrer import MAX_BUNDLE, bundle_layer, is_bundle
 from chainward.delivery.summary import promotions_in
-from chainward.formats.codec import deterministic_json
-from chainward.formats.cyclonedx import Aggregate, decode_bom
+from chainward.formats.cyclonedx import Aggregate, outline_bom
 from chainward.formats.intoto import CYCLONEDX, VSA
 from chainward.kernel.digest import Digest
 from chainward.kernel.problem import Kind, Problem
@@ -88,11 +87,16 @@ def read_bundle(source: EvidenceSource, repository: RepositoryName, referrer: Di
     """Return the bundle that a referrer holds.
 
     Raises:
+        EvidenceRevoked: the referrer or the bundle was revoked.
         EvidenceUnreadable: it does not hold exactly one.
         EvidenceTooLarge: it has more than ``limit`` bytes.
         Problem: it cannot be had, or was changed.
     """
     layer = bundle_layer(source.manifest(repository, referrer))
+    for digest in (referrer, layer.digest):
+        revocation = source.revocation(repository, digest)
+        if revocation is not None:
+            raise EvidenceRevoked(f"{digest} was revoked: {revocation.reason}")
     if layer.size > limit:
         raise EvidenceTooLarge(f"the bundle in {referrer} does not fit into what is read for one artifact")
     return source.blob_bytes(repository, layer.digest, limit)
@@ -127,12 +131,12 @@ class _Reader:
 
 
 def _sbom(statement: VerifiedStatement) -> SbomEvidence:
-    summary = decode_bom(deterministic_json(statement.statement.predicate))
+    summary = outline_bom(statement.statement.predicate)
     named = sorted(summary.subject_digests)  # sha256 sorts first
     return SbomEvidence(
         bundle=statement.bundle_digest,
         format="cyclonedx",
-        components=len(summary.components),
+        components=summary.components,
         complete=summary.aggregate is Aggregate.COMPLETE,
         subject_digest=Digest.parse(named[0]) if named else None,
         generated_at=summary.timestamp,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chainward.formats.oci import Descriptor
     from chainward.kernel.digest import Digest
     from chainward.kernel.name import RepositoryName, Tag
-    from chainward.registry.model import Referrer, StoredManifest
+    from chainward.registry.model import Referrer, Revocation, StoredManifest
 
 __all__ = [
     "AdmissionStore",
@@ -185,6 +185,10 @@ class EvidenceSource(Protocol):
 
     def referrers(self, repository: RepositoryName, digest: Digest) -> Sequence[Referrer]:
         """Return the manifests that name ``digest`` as their subject, the oldest first."""
+        ...
+
+    def revocation(self, repository: RepositoryName, digest: Digest) -> Revocation | None:
+        """Return the revocation that a manifest or blob falls under, None if it is none."""
         ...
 
     def manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chainward.kernel.instant import Clock
     from chainward.kernel.name import RepositoryName, Tag
     from chainward.ledger.commit import Ledger
-    from chainward.registry.model import ArtifactState, Referrer, StoredManifest
+    from chainward.registry.model import ArtifactState, Referrer, Revocation, StoredManifest
     from chainward.registry.ports import BlobStore, RegistryStore, UploadStore
 
 __all__ = ["Registry", "open_registry"]
@@ -77,6 +77,11 @@ class Registry:
     ) -> Sequence[Referrer]:
         """Return the manifests that name ``digest`` as their subject."""
         return self.listing.referrers(repository, digest, artifact_type)
+
+    def revocation(self, repository: RepositoryName, digest: Digest) -> Revocation | None:
+        """Return the revocation because of which a manifest or blob is refused in a repository, None if it is not."""
+        with self.store.view() as view:
+            return view.refusal_of_manifest(repository, digest) or view.refusal_of_blob(repository, digest)
 
     def blob_bytes(self, repository: RepositoryName, digest: Digest, limit: int, context: Context = _INTERNAL) -> bytes:
         """Return all bytes of a blob, revoked or not.

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Column, String, Table, bindparam, func, inser
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chainward.adapters.sql.metadata import INDEX, METADATA, Instant, microseconds
-from chainward.adapters.sql.registry_refusal import refusal_of_manifest, revocation_values
+from chainward.adapters.sql.registry_refusal import refusal_of_manifest, revocation_below, revocation_values
 from chainward.delivery.errors import AdmissionKnown, AnchorMoved, EvidenceNoted, PromotionKnown, PromotionRevoked
 from chainward.delivery.model import Snapshot
 from chainward.delivery.writes import (
@@ -29,6 +29,7 @@ from chainward.delivery.writes import (
     Promotion,
     RepeatRow,
 )
+from chainward.formats.oci import DOCKER_MANIFEST_LIST, OCI_INDEX
 from chainward.kernel.digest import Digest
 from chainward.kernel.name import RepositoryName, Tag
 from chainward.registry.model import ArtifactState
@@ -117,13 +118,14 @@ FOLLOWER_POSITION: Final = Table(
 # The same few digests are read again and again; reading one costs more than looking it up.
 _digest: Final = lru_cache(maxsize=8192)(Digest.parse)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_INDEXES: Final = frozenset({OCI_INDEX, DOCKER_MANIFEST_LIST})
 _SNAPSHOT: Final = """
 SELECT (SELECT MAX(epoch) FROM policy_epoch),
        COALESCE((SELECT epoch FROM trust_epoch WHERE id = 1), 0),
        COALESCE((SELECT epoch FROM portfolio_epoch WHERE id = 1), 0),
        (SELECT d.digest FROM deployment d WHERE d.environment = ? AND d.repository = ?
          ORDER BY d.since DESC, d.digest LIMIT 1),
-       m.digest, m.pushed_at,
+       m.digest, m.pushed_at, m.media_type,
        COALESCE((SELECT e.epoch FROM registry_artifact_epoch e
                   WHERE e.repository = m.repository AND e.digest = m.digest), 0),
        EXISTS (SELECT 1 FROM registry_child c WHERE c.repository = m.repository AND c.child = m.digest),
@@ -178,26 +180,29 @@ class SqlDecisionReader:
         name = repository.text
         row = self._database.first(statement, (environment, name, name, str(reference)))
         assert row is not None  # noqa: S101 - the statement stands on a table of one row
-        policy, trust, portfolio, deployed, own, pushed_at, epoch, is_child, *revoked = row
+        policy, trust, portfolio, deployed, own, pushed_at, media_type, epoch, is_child, *revoked = row
         state = None
         if own is not None:
             digest = _digest(own)
-            refusal = self._refusal(repository, digest, revoked, is_child=bool(is_child))
+            is_index = media_type in _INDEXES
+            refusal = self._refusal(repository, digest, revoked, is_child=bool(is_child), is_index=is_index)
             state = ArtifactState(repository, digest, refusal, epoch, _instant(pushed_at))
         newest = None if deployed is None else _digest(deployed)
         return Snapshot(state, policy, trust, portfolio, newest)
 
     def _refusal(
-        self, repository: RepositoryName, digest: Digest, row: list[Any], *, is_child: bool
+        self, repository: RepositoryName, digest: Digest, row: list[Any], *, is_child: bool, is_index: bool
     ) -> Revocation | None:
         if row[0] is not None:
             own, scope, reason, actor, revoked_at, fact_index = row
             return revocation_values(own, scope, reason, actor, _instant(revoked_at), fact_index)
-        if not is_child:
+        if not is_child and not is_index:
             return None
-        # It stands in an index, which may be revoked. This second look can only see more revocations than the first.
+        # It stands in an index, which may be revoked, or is one, whose images may be. This second look can only see
+        # more revocations than the first.
         with self._database.read() as connection:
-            return refusal_of_manifest(connection, repository, digest)
+            below = revocation_below(connection, repository, digest) if is_index else None
+            return below or refusal_of_manifest(connection, repository, digest)
 
 
 class SqlDeliveryStore:

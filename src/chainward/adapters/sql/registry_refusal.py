@@ -3,6 +3,9 @@
 A manifest is *alive* when it is not revoked and can be reached from a root that is not: walking up from it through
 indexes that are not revoked leads to something that has a tag or that no index lists. A blob is alive when one of the
 manifests that refer to it is. What is not alive is refused, because of the oldest revocation on any way up.
+
+Handing out an index whose images are partly revoked harms nobody, since each of them is refused by itself. A gate looks
+down as well (:func:`revocation_below`): nobody knows which of the images a node will run, or has run before.
 """
 
 from __future__ import annotations
@@ -22,7 +25,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection, Row, TextClause, TextualSelect
 
-__all__ = ["anything_revoked", "refusal_of_blob", "refusal_of_manifest", "revocation_of", "revocation_values"]
+__all__ = [
+    "anything_revoked",
+    "refusal_of_blob",
+    "refusal_of_manifest",
+    "revocation_below",
+    "revocation_of",
+    "revocation_values",
+]
 
 _NOT_REVOKED = """NOT EXISTS (
     SELECT 1 FROM registry_revocation v WHERE v.digest = {column} AND v.scope IN ('', :repository))"""
@@ -41,6 +51,13 @@ SELECT 1 FROM reached r
                 WHERE t.repository = :repository AND t.digest = r.digest AND t.deleted_at IS NULL)
     OR NOT EXISTS (SELECT 1 FROM registry_child c WHERE c.repository = :repository AND c.child = r.digest)
  LIMIT 1
+"""
+_DOWN: Final = """
+WITH RECURSIVE reached(digest) AS (
+  SELECT c.child FROM registry_child c WHERE c.repository = :repository AND c.parent = :digest
+  UNION
+  SELECT c.child FROM reached r JOIN registry_child c ON c.repository = :repository AND c.parent = r.digest
+)
 """
 _OLDEST: Final = """
 SELECT v.digest, v.scope, v.reason, v.actor, v.revoked_at, v.fact_index
@@ -83,6 +100,7 @@ _BLOB_ALIVE: Final = _statement(
     f"{_EDGES} AND {_NOT_REVOKED.format(column='e.manifest')}", _ROOT, through_revoked=False
 )
 _BLOB_BECAUSE: Final = _found(_EDGES)
+_BELOW: Final = text(_DOWN + _OLDEST).columns(revoked_at=Instant)
 
 
 def anything_revoked(connection: Connection) -> bool:
@@ -102,6 +120,13 @@ def refusal_of_manifest(connection: Connection, repository: RepositoryName, dige
     if not anything_revoked(connection) or connection.execute(_MANIFEST_ALIVE, keys).first():
         return None
     return _revocation(connection.execute(_MANIFEST_BECAUSE, keys).first())
+
+
+def revocation_below(connection: Connection, repository: RepositoryName, digest: Digest) -> Revocation | None:
+    """Return the oldest revocation of what an index lists, directly or through other indexes."""
+    if not anything_revoked(connection):
+        return None
+    return _revocation(connection.execute(_BELOW, {"digest": str(digest), "repository": str(repository)}).first())
 
 
 def refusal_of_blob(connection: Connection, repository: RepositoryName, digest: Digest) -> Revocation | None:

@@ -98,6 +98,7 @@ CHILD: Final = Table(
     Column("parent", String, primary_key=True),
     sqlite_with_rowid=False,
 )
+Index("ix_registry_child_parent", CHILD.c.repository, CHILD.c.parent)
 EPOCH: Final = Table(
     "registry_artifact_epoch",
     METADATA,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import Table, and_, delete, literal, select, update
+from sqlalchemy import Table, and_, delete, literal, select, union, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chainward.adapters.sql.registry_refusal import (
@@ -326,12 +326,22 @@ def _revoke(scope: Scope, write: Revoke) -> None:
 
 
 def _bump_everywhere(scope: Scope, write: Revoke) -> None:
-    """Move the evidence epoch of the digest in every repository that the revocation reaches."""
-    holders = select(MANIFEST.c.repository, MANIFEST.c.digest, literal(1)).where(MANIFEST.c.digest == str(write.digest))
+    """Move the evidence epoch of the digest, and of what it is evidence about, wherever the revocation reaches."""
+    digest, keys = str(write.digest), ["repository", "digest"]
+    own, subject = MANIFEST.c.digest.label("digest"), MANIFEST.c.subject.label("digest")
+    holds_blob = (
+        select(MANIFEST.c.repository, subject)
+        .join(EDGE, and_(EDGE.c.repository == MANIFEST.c.repository, EDGE.c.manifest == MANIFEST.c.digest))
+        .join(REPOSITORY, EDGE.c.repository == REPOSITORY.c.name)  # the key of EDGE begins with it
+        .where(EDGE.c.blob == digest)
+    )
+    touched = union(
+        *(select(MANIFEST.c.repository, each).where(MANIFEST.c.digest == digest) for each in (own, subject)), holds_blob
+    ).subquery()
+    rows = select(touched.c.repository, touched.c.digest, literal(1)).where(touched.c.digest.is_not(None))
     if write.repository is not None:
-        holders = holders.where(MANIFEST.c.repository == str(write.repository))
-    insert = _insert(scope, EPOCH).from_select(["repository", "digest", "epoch"], holders)
-    keys = ["repository", "digest"]
+        rows = rows.where(touched.c.repository == str(write.repository))
+    insert = _insert(scope, EPOCH).from_select([*keys, "epoch"], rows)
     scope.connection.execute(insert.on_conflict_do_update(index_elements=keys, set_={"epoch": EPOCH.c.epoch + 1}))
 
 

@@ -300,6 +300,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.PrimaryKeyConstraint("repository", "child", "parent", name=op.f("pk_registry_child")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_registry_child_parent", "registry_child", ["repository", "parent"], unique=False)
     op.create_table(
         "registry_edge",
         sa.Column("repository", sa.String(), nullable=False),
