@@ -76,13 +76,14 @@ def known(rig: Rig, threads: int, each: int) -> tuple[float, float]:
     return (time.process_time() - cpu) * 1000 / count, (time.perf_counter() - wall) * 1000 / count
 
 
-def unknown(rig: Rig, count: int) -> float:
+def unknown(rig: Rig, name: str, count: int) -> float:
     """Return CPU milliseconds for one admission of a digest that was never seen, with three attestations."""
     context = Context(Actor("token:webhook"), "bench")
     bodies = []
     for number in range(count):
-        rig.push(rig.release(f"slow-{number}"), f"slow-{number}")
-        bodies.append(pod_review().replace(b"shop/web:1", f"shop/web:slow-{number}".encode()))
+        tag = f"{name}-{number}"
+        rig.push(rig.release(tag), tag)
+        bodies.append(pod_review().replace(b"shop/web:1", f"shop/web:{tag}".encode()))
     cpu = time.process_time()
     for body in bodies:
         admit(rig, body, context)
@@ -104,7 +105,7 @@ def report(rig: Rig) -> None:
     rounds = [known(rig, CALLERS, 4000 // CALLERS) for _ in range(3)]
     together, wall = min(rounds)
     print(f"known digest, {CALLERS} callers: {together:.3f} ms CPU, {wall:.3f} ms wall per admission")
-    slow = unknown(rig, 60)
+    slow = min(unknown(rig, f"slow-{round_}", 20) for round_ in range(3))
     print(f"new digest, 3 attestations: {slow:.2f} ms CPU per admission")
     figures = (("known digest", together, KNOWN_LIMIT), ("new digest", slow, SLOW_LIMIT))
     missed = [name for name, figure, limit in figures if figure > limit]

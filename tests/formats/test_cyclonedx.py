@@ -25,6 +25,7 @@ from chainward.formats.cyclonedx import (
     Tool,
     decode_bom,
     encode_bom,
+    outline_bom,
     validate_bom,
 )
 from chainward.formats.errors import Malformed, TooLarge, Unsupported
@@ -311,3 +312,41 @@ def test_the_shipped_schemas_are_the_ones_that_their_readme_names() -> None:
     for schema in schemas:
         assert f"| `{schema.name}` |" in readme
         assert hashlib.sha256(schema.read_bytes()).hexdigest() in readme
+
+
+def test_an_outline_says_what_a_full_reading_says() -> None:
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "metadata": {
+            "timestamp": "2026-11-23T09:30:00Z",
+            "component": {
+                "name": "web",
+                "hashes": [{"alg": "SHA-256", "content": "ab" * 32}],
+                "components": [{"name": "inner", "components": [{"name": "innermost"}]}],
+            },
+        },
+        "components": [{"name": "a", "purl": "no purl"}, {"name": "b", "components": [{"name": "c"}]}],
+        "compositions": [{"aggregate": "complete"}],
+    }
+    full, outline = decode_bom(orjson.dumps(document)), outline_bom(document)
+    assert outline.components == len(full.components) == 5
+    assert outline.subject_digests == full.subject_digests == {f"sha256:{'ab' * 32}"}
+    assert (outline.timestamp, outline.aggregate) == (full.timestamp, full.aggregate)
+    assert outline.subject == full.subject
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [
+        ({}, Malformed),
+        ({"bomFormat": "SPDX", "specVersion": "1.6"}, Malformed),
+        ({"bomFormat": "CycloneDX", "specVersion": "9.9"}, Unsupported),
+        ({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": "none"}, Malformed),
+        ({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [{"version": "1"}]}, Malformed),
+        ({"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [1]}, Malformed),
+    ],
+)
+def test_what_has_no_outline_is_refused(document: dict[str, object], problem: type[Exception]) -> None:
+    with pytest.raises(problem):
+        outline_bom(document)

@@ -11,13 +11,14 @@ from chainward.formats.cyclonedx.model import (
     Aggregate,
     Bom,
     BomComponent,
+    BomOutline,
     BomSummary,
     Identification,
     InvalidBom,
     Occurrence,
     Tool,
 )
-from chainward.formats.cyclonedx.read import decode_bom
+from chainward.formats.cyclonedx.read import decode_bom, outline_bom
 from chainward.formats.cyclonedx.validate import validate_bom
 from chainward.formats.cyclonedx.write import encode_bom
 
@@ -25,6 +26,7 @@ __all__ = [
     "Aggregate",
     "Bom",
     "BomComponent",
+    "BomOutline",
     "BomSummary",
     "Identification",
     "InvalidBom",
@@ -32,5 +34,6 @@ __all__ = [
     "Tool",
     "decode_bom",
     "encode_bom",
+    "outline_bom",
     "validate_bom",
 ]

@@ -13,7 +13,17 @@ if TYPE_CHECKING:
 
     from chainward.kernel.purl import Purl
 
-__all__ = ["Aggregate", "Bom", "BomComponent", "BomSummary", "Identification", "InvalidBom", "Occurrence", "Tool"]
+__all__ = [
+    "Aggregate",
+    "Bom",
+    "BomComponent",
+    "BomOutline",
+    "BomSummary",
+    "Identification",
+    "InvalidBom",
+    "Occurrence",
+    "Tool",
+]
 
 
 class InvalidBom(Problem):
@@ -118,6 +128,26 @@ class BomSummary:
     @property
     def subject_digests(self) -> frozenset[str]:
         """The subject's SHA-256 and SHA-512 digests as ``sha256:…``."""
-        known = {"SHA-256": "sha256", "SHA-512": "sha512"}
-        hashes = self.subject.hashes if self.subject else ()
-        return frozenset(f"{known[name]}:{value}" for name, value in hashes if name in known)
+        return _digests_of(self.subject)
+
+
+@dataclass(frozen=True, slots=True)
+class BomOutline:
+    """What a gate asks of anybody's document: how many components it lists, about what, since when, how completely."""
+
+    spec_version: str
+    timestamp: datetime | None
+    subject: BomComponent | None
+    components: int
+    aggregate: Aggregate
+
+    @property
+    def subject_digests(self) -> frozenset[str]:
+        """The subject's SHA-256 and SHA-512 digests as ``sha256:…``."""
+        return _digests_of(self.subject)
+
+
+def _digests_of(subject: BomComponent | None) -> frozenset[str]:
+    known = {"SHA-256": "sha256", "SHA-512": "sha512"}
+    hashes = subject.hashes if subject else ()
+    return frozenset(f"{known[name]}:{value}" for name, value in hashes if name in known)

@@ -6,21 +6,21 @@ what is read. Reading does not validate against the schema; :mod:`chainward.form
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from chainward.formats.codec import decode_json
-from chainward.formats.cyclonedx.model import Aggregate, BomComponent, BomSummary, Occurrence, Tool
+from chainward.formats.codec import convert, decode_json
+from chainward.formats.cyclonedx.model import Aggregate, BomComponent, BomOutline, BomSummary, Occurrence, Tool
 from chainward.formats.errors import Malformed, TooLarge, Unsupported
 from chainward.kernel.instant import InvalidInstant, parse_instant
 from chainward.kernel.purl import InvalidPurl, Purl
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-__all__ = ["MAX_BOM", "decode_bom"]
+__all__ = ["MAX_BOM", "decode_bom", "outline_bom"]
 
 MAX_BOM: Final = 64 * 1024 * 1024
 _MAX_COMPONENTS: Final = 250_000
@@ -97,6 +97,21 @@ class _Composition(msgspec.Struct, frozen=True):
     aggregate: str
 
 
+class _Listed(msgspec.Struct, frozen=True):
+    """A component of which only the presence counts."""
+
+    name: str
+    components: tuple[_Listed, ...] | None = None
+
+
+class _Outline(msgspec.Struct, frozen=True, rename="camel"):
+    bom_format: str
+    spec_version: str
+    metadata: _Metadata | None = None
+    components: tuple[_Listed, ...] | None = None
+    compositions: tuple[_Composition, ...] | None = None
+
+
 class _Document(msgspec.Struct, frozen=True, rename="camel"):
     bom_format: str
     spec_version: str
@@ -117,10 +132,7 @@ def decode_bom(data: bytes, *, limit: int = MAX_BOM) -> BomSummary:
         Malformed: not a CycloneDX JSON document.
     """
     document = decode_json(data, _Document, limit=limit, what=_WHAT)
-    if document.bom_format != "CycloneDX":
-        raise Malformed(_WHAT, "bomFormat is not CycloneDX")
-    if document.spec_version not in _VERSIONS:
-        raise Unsupported(_WHAT, f"version {document.spec_version[:20]!r} is not read")
+    _check_version(document.bom_format, document.spec_version)
     metadata = document.metadata or _Metadata()
     subject = metadata.component
     nested = (subject.components or ()) if subject else ()
@@ -136,6 +148,38 @@ def decode_bom(data: bytes, *, limit: int = MAX_BOM) -> BomSummary:
         aggregate=_aggregate(document.compositions or ()),
         properties=_properties(metadata.properties),
     )
+
+
+def outline_bom(document: Mapping[str, Any]) -> BomOutline:
+    """Read as much of an already decoded document as a gate asks for; a fraction of the work of :func:`decode_bom`.
+
+    Raises:
+        Unsupported: another version of the format.
+        Malformed: not a CycloneDX document.
+    """
+    read = convert(document, _Outline, what=_WHAT)
+    _check_version(read.bom_format, read.spec_version)
+    metadata = read.metadata or _Metadata()
+    subject = metadata.component
+    nested = len(tuple(_flattened(subject.components or ()))) if subject else 0
+    return BomOutline(
+        spec_version=read.spec_version,
+        timestamp=_instant(metadata.timestamp),
+        subject=_component(subject) if subject else None,
+        components=nested + _count(read.components or ()),
+        aggregate=_aggregate(read.compositions or ()),
+    )
+
+
+def _check_version(bom_format: str, version: str) -> None:
+    if bom_format != "CycloneDX":
+        raise Malformed(_WHAT, "bomFormat is not CycloneDX")
+    if version not in _VERSIONS:
+        raise Unsupported(_WHAT, f"version {version[:20]!r} is not read")
+
+
+def _count(components: Iterable[_Listed]) -> int:
+    return sum(1 + _count(each.components or ()) for each in components)
 
 
 def _limited(components: tuple[_Component, ...]) -> tuple[BomComponent, ...]:
