@@ -6,6 +6,7 @@ that swapping a folder for a link while an image is packed cannot pull in files 
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -206,9 +207,8 @@ class LayoutReader:
     def manifest(self) -> tuple[Descriptor, bytes]:
         """Return descriptor and bytes of the one manifest; raises LayoutInvalid or DigestMismatch."""
         try:
-            check_marker((self._root / LAYOUT_FILE).read_bytes())
-            with (self._root / INDEX_FILE).open("rb") as handle:
-                (descriptor,) = decode_layout_index(handle.read(MAX_MANIFEST + 1))
+            check_marker(_beginning(self._root / LAYOUT_FILE))
+            (descriptor,) = decode_layout_index(_beginning(self._root / INDEX_FILE))
         except (OSError, ValueError, Problem) as error:
             raise LayoutInvalid(f"{self._root} is not an image layout with one image: {error}") from error
         if descriptor.media_type != OCI_MANIFEST or descriptor.size > MAX_MANIFEST:
@@ -217,10 +217,10 @@ class LayoutReader:
 
     def chunks(self, digest: Digest) -> Iterator[bytes]:
         """Yield a blob; raises DigestMismatch at its end if the bytes are not those that the digest names."""
-        path = self._root / blob_path(digest)
         hasher = digest.algorithm.hasher()
         try:
-            with path.open("rb", buffering=0) as handle:
+            descriptor = _open_regular(self._root / blob_path(digest))
+            with os.fdopen(descriptor, "rb", buffering=0) as handle:
                 while chunk := handle.read(_CHUNK):
                     hasher.update(chunk)
                     yield chunk
@@ -228,3 +228,18 @@ class LayoutReader:
             raise LayoutInvalid(f"the layout lacks the blob {digest}") from error
         if hasher.hexdigest() != digest.hex:
             raise DigestMismatch(f"the blob {digest} of the layout was changed")
+
+
+def _beginning(path: Path) -> bytes:
+    """Return a document, or as much of it as shows its reader that it is too long."""
+    with os.fdopen(_open_regular(path), "rb") as handle:
+        return handle.read(MAX_MANIFEST + 1)
+
+
+def _open_regular(path: Path) -> int:
+    """Open a regular file without waiting for the other end of a pipe; raises OSError for anything else."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return descriptor

@@ -1,14 +1,17 @@
 """The entries of a tar archive, read forward from a bounded stream.
 
 Knows what image layers consist of: ustar, the GNU extensions for long names and large numbers, and pax headers
-(POSIX.1-2008, "pax Interchange Format"). Sparse files are given without content. Names come out as they stand; whether
-they may be used is decided by the caller.
+(POSIX.1-2008, "pax Interchange Format"). Sparse files are given without content. Names come out as they stand (bytes
+that are not UTF-8 as lone surrogates); whether they may be used is decided by the caller.
+
+Where the formats leave room, an entry has the name that Go's ``archive/tar`` gives it, because that is what container
+runtimes unpack with: a second reading of the same bytes would be a place to hide packages in.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -25,9 +28,13 @@ _BLOCK: Final = 512
 _EMPTY: Final = b"\0" * _BLOCK
 _CHECKSUM: Final = slice(148, 156)
 _OCTAL = re.compile(rb"[ \0]*([0-7]+)[ \0]*\Z")
+_TIME = re.compile(rb"[ \0]*[0-7]*[ \0]*(?:\0.*)?\Z", re.DOTALL)
 _PAX_LENGTH = re.compile(rb"([0-9]{1,8}) ")
 _DECIMAL = re.compile(rb"[0-9]{1,19}\Z")
 _LONG_NAME, _LONG_LINK, _PAX, _PAX_GLOBAL = b"L", b"K", b"x", b"g"
+_SPARSE: Final = b"S"
+_SPARSE_VERSIONS: Final = frozenset({(b"0", b"0"), (b"0", b"1"), (b"1", b"0")})
+_SPARSE_MAPS: Final = (b"GNU.sparse.map", b"GNU.sparse.offset", b"GNU.sparse.numbytes")
 _MAX_SIZE: Final = 2**62
 
 
@@ -68,12 +75,27 @@ class Entry:
 
 @dataclass(slots=True)
 class _Extension:
-    """What extended headers say about the next entry."""
+    """What extended headers say about the next entry: GNU's long names, and the records of the last pax header."""
 
     name: bytes = b""
     target: bytes = b""
-    size: int | None = None
-    is_sparse: bool = False
+    records: dict[bytes, bytes] = field(default_factory=dict)
+
+    def record(self, key: bytes) -> bytes:
+        """The value of a pax record; an empty one takes back what it names."""
+        return self.records.get(key, b"")
+
+    @property
+    def is_sparse(self) -> bool:
+        """Whether any record speaks of a sparse file, in whatever version."""
+        return any(key.startswith(b"GNU.sparse.") for key in self.records)
+
+    @property
+    def sparse_name(self) -> bytes:
+        """The name of a sparse file; the usual place holds another, for readers that know no sparse files."""
+        version = (self.record(b"GNU.sparse.major"), self.record(b"GNU.sparse.minor"))
+        is_known = version in _SPARSE_VERSIONS or (not any(version) and any(map(self.record, _SPARSE_MAPS)))
+        return self.record(b"GNU.sparse.name") if is_known else b""
 
 
 class Content:
@@ -101,6 +123,8 @@ def entries(stream: LayerStream, budget: Budget) -> Iterator[tuple[Entry, Conten
     while not stream.is_at_end():
         block = stream.read(_BLOCK)
         if block == _EMPTY:
+            if not stream.is_at_end() and stream.read(_BLOCK) != _EMPTY:
+                raise TreeUnreadable("a layer is not a tar archive: a lone empty block stands between its entries")
             return
         budget.spend_entry()
         _check(block)
@@ -109,6 +133,8 @@ def entries(stream: LayerStream, budget: Budget) -> Iterator[tuple[Entry, Conten
             _extend(extension, kind, _header(stream, size, budget))
             continue
         entry = _entry(block, kind, size, extension)
+        if kind == _SPARSE:
+            _skip_map(stream, block)
         content = Content(stream, entry.size)
         extension = _Extension()
         yield entry, content
@@ -147,31 +173,36 @@ def _header(stream: LayerStream, size: int, budget: Budget) -> bytes:
 def _extend(extension: _Extension, kind: bytes, data: bytes) -> None:
     match kind:
         case b"L":
-            extension.name = data.rstrip(b"\0")
+            extension.name = _text(data)
         case b"K":
-            extension.target = data.rstrip(b"\0")
+            extension.target = _text(data)
         case b"x":
-            _extend_by_pax(extension, data)
+            extension.records = dict(_records(data))  # a second header replaces the first
         case _:
-            pass  # global headers carry comments; a path for all entries makes no sense
+            # Global headers carry comments; a path for all entries makes no sense. They part an entry from what was
+            # said about it before.
+            extension.name = extension.target = b""
+            extension.records = {}
 
 
-def _extend_by_pax(extension: _Extension, data: bytes) -> None:
-    while data.strip(b"\0"):
-        match = _PAX_LENGTH.match(data)
-        length = int(match[1]) if match else 0
-        record, data = data[:length], data[length:]
-        key, equals, value = record.partition(b" ")[2].removesuffix(b"\n").partition(b"=")
-        if not record.endswith(b"\n") or not equals:
+def _records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    data = data.rstrip(b"\0")
+    start = 0
+    while start < len(data):
+        match = _PAX_LENGTH.match(data, start)
+        end = start + int(match[1]) if match else start
+        key, equals, value = data[match.end() : end - 1].partition(b"=") if match else (b"", b"", b"")
+        if not equals or data[end - 1 : end] != b"\n":
             raise TreeUnreadable("a layer has a malformed pax header")
-        if key == b"path":
-            extension.name = value
-        elif key == b"linkpath":
-            extension.target = value
-        elif key == b"size":
-            extension.size = _decimal(value)
-        elif key.startswith(b"GNU.sparse."):
-            extension.is_sparse = True
+        yield key, value
+        start = end
+
+
+def _skip_map(stream: LayerStream, block: bytes) -> None:
+    """Pass over the blocks in which the map of a sparse file goes on; its size does not count them."""
+    more = block[482]
+    while more:
+        more = stream.read(_BLOCK)[504]
 
 
 def _decimal(value: bytes) -> int:
@@ -182,27 +213,43 @@ def _decimal(value: bytes) -> int:
 
 
 def _entry(block: bytes, kind: bytes, size: int, extension: _Extension) -> Entry:
-    name = extension.name or _ustar_name(block)
+    name = extension.sparse_name or extension.name or extension.record(b"path") or _ustar_name(block)
+    target = extension.target or extension.record(b"linkpath") or _text(block[157:257])
     entry = Entry(
-        name=name.decode(errors="backslashreplace"),
+        name=name.decode(errors="surrogateescape"),
         kind=_KINDS.get(kind, Kind.SPECIAL),
-        size=size if extension.size is None else extension.size,
-        target=(extension.target or _text(block[157:257])).decode(errors="backslashreplace"),
+        size=_decimal(extension.record(b"size")) if extension.record(b"size") else size,
+        target=target.decode(errors="surrogateescape"),
     )
     if extension.is_sparse and entry.kind is Kind.FILE:
         return replace(entry, kind=Kind.SPARSE)
     if entry.kind in {Kind.HARD_LINK, Kind.LINK, Kind.FOLDER} or kind in b"346":
         return replace(entry, size=0)  # readers agree that these have no content, whatever the header says
-    if entry.kind is Kind.FILE and entry.name.endswith("/"):
-        return replace(entry, kind=Kind.FOLDER)  # how the oldest archives write folders
+    if kind == b"\0" and entry.name.endswith("/"):
+        return replace(entry, kind=Kind.FOLDER)  # how the oldest archives write folders, and only they
     return entry
 
 
 def _ustar_name(block: bytes) -> bytes:
-    name = _text(block[:100])
-    # GNU's own format has other things where ustar has the prefix; its magic ends in two spaces.
-    prefix = _text(block[345:500]) if block[257:263] == b"ustar\0" else b""
+    name, prefix = _text(block[:100]), _prefix(block)
     return prefix + b"/" + name if prefix else name
+
+
+def _prefix(block: bytes) -> bytes:
+    """Return what stands before the name: in ustar 155 bytes, in star 131, in GNU's own format two times.
+
+    Writers that put a prefix there under GNU's magic have existed, so it counts where no times can be read.
+    """
+    if block[257:263] == b"ustar\0":
+        return _text(block[345:476] if block[508:512] == b"tar\0" else block[345:500])
+    if block[257:265] != b"ustar  \0" or (_is_time(block[345:357]) and _is_time(block[357:369])):
+        return b""
+    prefix = _text(block[345:500])
+    return prefix if prefix.isascii() else b""
+
+
+def _is_time(field: bytes) -> bool:
+    return field[0] >= 0x80 or _TIME.match(field) is not None  # noqa: PLR2004 - GNU's marker for a binary number
 
 
 def _text(field: bytes) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from chainward.adapters.tree.archive import Kind, entries
 from chainward.adapters.tree.limits import Limits
@@ -19,7 +19,7 @@ from chainward.sbom.errors import TreeUnreadable, UnreadableFile
 from chainward.sbom.model import Unreadable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Iterator
 
     from chainward.adapters.tree.archive import Content, Entry
     from chainward.formats.oci import Descriptor, Manifest
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from chainward.sbom.ports import BlobReader
 
 __all__ = ["ImageTree"]
+
+_MAX_PATH: Final = 4096  # PATH_MAX of Linux: nobody can unpack or open a longer one
 
 
 class ImageTree:
@@ -54,63 +56,61 @@ class ImageTree:
         overlay = Overlay()
         for number in range(len(self._layers)):
             overlay.apply(self._change(number, wanted, budget, keep))
-        found = [(path, overlay.nodes[path]) for path in overlay.nodes if wanted(path)]
-        targets = {path: _final(overlay, path) for path, node in found if node.is_link}
-        self._fetch_missing([node for node in targets.values() if isinstance(node, Node)], budget, keep)
-        for path, node in sorted(found, key=lambda pair: pair[0]):
-            final = targets.get(path, node)
+        found = {path: node for path, node in overlay.nodes.items() if wanted(_printable(path))}
+        finals = {path: _final(overlay, path) if node.is_link else node for path, node in found.items()}
+        self._fetch_missing([node for node in finals.values() if isinstance(node, Node)], budget, keep)
+        for path, node in sorted(found.items(), key=lambda pair: (_printable(pair[0]), pair[0])):
+            final = finals[path]
             if isinstance(final, str):
-                yield _ImageFile(path, self._layers[node.layer].digest, None, final)
+                yield _ImageFile(_printable(path), self._layers[node.layer].digest, None, final)
             elif final.is_content:
                 data = keep.data.get((final.layer, final.member))
-                yield _ImageFile(path, self._layers[final.layer].digest, data, keep.reason(final))
+                yield _ImageFile(_printable(path), self._layers[final.layer].digest, data, keep.reason(final))
 
     def unreadable(self) -> tuple[Unreadable, ...]:
-        """The entries that were refused because their names lead out of the image."""
+        """The entries that were refused because of their names."""
         return tuple(sorted(self._unreadable))
 
     def _change(self, number: int, wanted: Callable[[str], bool], budget: Budget, keep: _Keeper) -> Change:
-        """Read a layer, keeping the content of what is wanted."""
+        """Read a layer, keeping the content of what is wanted under the name that it has there."""
         change = Change(number)
-        wanted_later: set[str] = set()
-        for path, entry, content in self._entries(number, budget):
-            change.add(path, entry)
-            if entry.kind is Kind.FILE and wanted(path):
-                keep.take((number, path), entry, content)
-            if entry.kind is Kind.HARD_LINK and wanted(path):
-                wanted_later.add(change.nodes[path].member)
-        missing = {member for member in wanted_later if (number, member) not in keep}
-        self._fetch(number, missing, budget, keep)
+        for member, path, entry, content in self._entries(number, budget):
+            change.add(path, entry, member)
+            if entry.kind is Kind.FILE and wanted(_printable(path)):
+                keep.take((number, member), entry, content)
         return change
 
     def _fetch_missing(self, nodes: list[Node], budget: Budget, keep: _Keeper) -> None:
-        by_layer: dict[int, set[str]] = {}
+        """Fetch what is wanted under another name than its entry's: behind a link, or below a linked folder."""
+        by_layer: dict[int, set[int]] = {}
         for node in nodes:
-            if node.is_content and (node.layer, node.member) not in keep:
+            is_stored = node.kind in {Kind.FILE, Kind.HARD_LINK} and node.member >= 0
+            if is_stored and (node.layer, node.member) not in keep:
                 by_layer.setdefault(node.layer, set()).add(node.member)
         for number, members in sorted(by_layer.items()):
-            self._fetch(number, members, budget, keep)
+            for member, _, entry, content in self._entries(number, budget):
+                if member in members and entry.kind is Kind.FILE:
+                    keep.take((number, member), entry, content)
 
-    def _fetch(self, number: int, members: Collection[str], budget: Budget, keep: _Keeper) -> None:
-        if members:
-            for path, entry, content in self._entries(number, budget):
-                if path in members and entry.kind is Kind.FILE:
-                    keep.take((number, path), entry, content)
-
-    def _entries(self, number: int, budget: Budget) -> Iterator[tuple[str, Entry, Content]]:
+    def _entries(self, number: int, budget: Budget) -> Iterator[tuple[int, str, Entry, Content]]:
         descriptor = self._layers[number]
         with closing(self._blobs.open(descriptor.digest)) as blob:
             stream = LayerStream(blob, descriptor, budget)
-            for entry, content in entries(stream, budget):
+            for member, (entry, content) in enumerate(entries(stream, budget)):
                 path = self._path(entry.name, descriptor)
                 if path:
-                    yield path, entry, content
+                    yield member, path, entry, content
             stream.finish()
 
     def _path(self, name: str, layer: Descriptor) -> str:
         parts = [part for part in name.split("/") if part not in {"", "."}]
+        reason = ""
         if name.startswith("/") or ".." in parts or "\0" in name:
-            self._unreadable.add(Unreadable(name[:200], f"layer {layer.digest}: the name leads out of the image"))
+            reason = "the name leads out of the image"
+        elif len(name) > _MAX_PATH:
+            reason = f"the name is longer than {_MAX_PATH} characters"
+        if reason:
+            self._unreadable.add(Unreadable(_printable(name[:200]), f"layer {layer.digest}: {reason}"))
             return ""
         return "/".join(parts)
 
@@ -121,13 +121,13 @@ class _Keeper:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._left = limits.kept
-        self._refused: dict[tuple[int, str], str] = {}
-        self.data: dict[tuple[int, str], bytes] = {}
+        self._refused: dict[tuple[int, int], str] = {}
+        self.data: dict[tuple[int, int], bytes] = {}
 
     def __contains__(self, key: object) -> bool:
         return key in self.data or key in self._refused
 
-    def take(self, key: tuple[int, str], entry: Entry, content: Content) -> None:
+    def take(self, key: tuple[int, int], entry: Entry, content: Content) -> None:
         """Keep an entry's content, or remember why not."""
         if entry.size > self._limits.file:
             self._refused[key] = f"is larger than {self._limits.file} bytes"
@@ -140,6 +140,11 @@ class _Keeper:
     def reason(self, node: Node) -> str:
         """Why the content of a node is not there."""
         return self._refused.get((node.layer, node.member), "has no content in its layer")
+
+
+def _printable(name: str) -> str:
+    """Return a name as valid Unicode; bytes of another encoding are shown as escapes."""
+    return name if name.isascii() else name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _final(overlay: Overlay, path: str) -> Node | str:

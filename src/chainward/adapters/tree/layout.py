@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import stat
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +14,7 @@ from chainward.formats.oci import MANIFEST_TYPES, MAX_MANIFEST, decode_manifest
 from chainward.sbom.errors import AmbiguousImage, TreeUnreadable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
     from typing import BinaryIO
 
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["LayoutBlobs", "image_in_layout"]
 
 _MAX_DEPTH: Final = 4
+_MAX_MARKER: Final = 4096
+_REGULAR: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC  # so that nobody waits for the other end of a pipe
 
 
 class LayoutBlobs:
@@ -34,7 +40,7 @@ class LayoutBlobs:
         """Open a blob; raises ``TreeUnreadable`` when the layout does not have it."""
         path = self._folder / blob_path(digest)
         try:
-            return path.open("rb")
+            return _opened(path)
         except OSError as error:
             raise TreeUnreadable(f"the layout has no readable blob {digest}: {error.strerror}") from None
 
@@ -50,12 +56,12 @@ def image_in_layout(
     """
     blobs = LayoutBlobs(folder)
     try:
-        check_marker((folder / LAYOUT_FILE).read_bytes())
-        listed = decode_layout_index((folder / INDEX_FILE).read_bytes())
+        check_marker(_beginning(folder / LAYOUT_FILE, _MAX_MARKER))
+        listed = decode_layout_index(_beginning(folder / INDEX_FILE, MAX_MANIFEST))
     except OSError as error:
         raise TreeUnreadable(f"{folder} is not an image layout: {error.strerror}") from None
     named = [found for found in listed if not name or found.annotations.get(REF_NAME) == name]
-    images = {found.digest: manifest for found, manifest in _images(named, blobs, _MAX_DEPTH)}
+    images = dict(_images(named, blobs, _MAX_DEPTH, set()))
     if digest is not None:
         images = {found: manifest for found, manifest in images.items() if found == digest}
     if not images:
@@ -68,19 +74,21 @@ def image_in_layout(
     return found, ImageTree(manifest, blobs, limits=limits)
 
 
-def _images(listed: list[Descriptor], blobs: BlobReader, depth: int) -> list[tuple[Descriptor, Manifest]]:
-    images: list[tuple[Descriptor, Manifest]] = []
+def _images(
+    listed: Iterable[Descriptor], blobs: BlobReader, depth: int, seen: set[Digest]
+) -> Iterator[tuple[Digest, Manifest]]:
+    """Give every image once; an index that is listed a thousand times is read once."""
     for descriptor in listed:
-        if descriptor.media_type not in MANIFEST_TYPES or _is_attestation(descriptor):
+        if descriptor.media_type not in MANIFEST_TYPES or _is_attestation(descriptor) or descriptor.digest in seen:
             continue
+        seen.add(descriptor.digest)
         manifest = _manifest(descriptor, blobs)
         if not manifest.is_index:
-            images.append((descriptor, manifest))
+            yield descriptor.digest, manifest
         elif depth == 0:
             raise TreeUnreadable("the layout nests indexes too deeply")
         else:
-            images.extend(_images(list(manifest.manifests), blobs, depth - 1))
-    return images
+            yield from _images(manifest.manifests, blobs, depth - 1, seen)
 
 
 def _is_attestation(descriptor: Descriptor) -> bool:
@@ -93,3 +101,18 @@ def _manifest(descriptor: Descriptor, blobs: BlobReader) -> Manifest:
         body = blob.read(MAX_MANIFEST + 1)
     descriptor.digest.verify(body)
     return decode_manifest(body, descriptor.media_type)
+
+
+def _beginning(path: Path, limit: int) -> bytes:
+    """Return a document, or as much of it as shows its reader that it is longer than ``limit``."""
+    with _opened(path) as file:
+        return file.read(limit + 1)
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a regular file; raises OSError for anything else."""
+    descriptor = os.open(path, _REGULAR)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not a regular file")
+    return os.fdopen(descriptor, "rb")

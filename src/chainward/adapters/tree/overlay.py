@@ -6,6 +6,7 @@ of what the layers below put there, and anything that is not a folder replaces w
 
 from __future__ import annotations
 
+import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
@@ -21,15 +22,20 @@ __all__ = ["Change", "Node", "Overlay"]
 _WHITEOUT: Final = ".wh."
 _OPAQUE: Final = ".wh..wh..opq"
 _RESERVED: Final = ".wh..wh."
+_NOWHERE: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One name in the image: ``member`` is the entry of its layer that has the content, ``target`` a link's target."""
+    """One name in the image: ``member`` is the entry of its layer that has the content, ``target`` a link's target.
+
+    The entry is known by its number, not by its name: a name may come twice in a layer, and a hard link keeps the
+    content that its target had when the link was made. A link to nothing has a negative one.
+    """
 
     kind: Kind
     layer: int
-    member: str
+    member: int
     target: str = ""
 
     @property
@@ -52,8 +58,8 @@ class Change:
         self.removed: set[str] = set()
         self.emptied: set[str] = set()
 
-    def add(self, path: str, entry: Entry) -> None:
-        """Take note of one entry."""
+    def add(self, path: str, entry: Entry, member: int) -> None:
+        """Take note of one entry, the layer's ``member``-th."""
         folder, _, name = path.rpartition("/")
         if name == _OPAQUE:
             self.emptied.add(folder)
@@ -63,11 +69,9 @@ class Change:
             hidden = name.removeprefix(_WHITEOUT)
             self.removed.add(f"{folder}/{hidden}" if folder else hidden)
         else:
-            member = path
             if entry.kind is Kind.HARD_LINK:
-                member = "/".join(part for part in entry.target.split("/") if part not in {"", ".", ".."})
-                earlier = self.nodes.get(member)
-                member = earlier.member if earlier else member
+                earlier = self.nodes.get(posixpath.normpath(f"/{entry.target}").lstrip("/"))
+                member = earlier.member if earlier else _NOWHERE
             self.nodes[path] = Node(entry.kind, self.number, member, entry.target)
 
 

@@ -132,12 +132,12 @@ class LayerStream:
     def _unpack_gzip(self, decoder: zlib._Decompress) -> bytes:
         while True:
             if decoder.eof:  # a gzip file may have several members (RFC 1952 §2.2)
-                self._raw = decoder.unused_data or self._fetch()
-                if not self._raw.startswith(_GZIP):
+                self._raw = self._next_member(decoder.unused_data)
+                if not self._raw:
                     return b""
                 decoder = self._decoder = zlib.decompressobj(_WITH_GZIP_HEADER)
             if not self._raw:
-                return b""
+                raise TreeUnreadable(f"the layer {self._descriptor.digest} is cut off")
             try:
                 data = decoder.decompress(self._raw, _CHUNK)
             except zlib.error as error:
@@ -145,3 +145,18 @@ class LayerStream:
             self._raw = decoder.unconsumed_tail or (b"" if decoder.eof else self._fetch())
             if data:
                 return data
+
+    def _next_member(self, rest: bytes) -> bytes:
+        """Return the beginning of the next gzip member, empty at the end.
+
+        Only zeros may stand behind the last one: anything else is a member to some readers and none to others.
+        """
+        while len(rest) < len(_GZIP) and (more := self._fetch()):
+            rest += more
+        if rest.startswith(_GZIP):
+            return rest
+        while rest:
+            if rest.strip(b"\0"):
+                raise TreeUnreadable(f"the layer {self._descriptor.digest} has something behind its gzip data")
+            rest = self._fetch()
+        return b""
