@@ -328,6 +328,14 @@ def test_deleting_the_tag_of_a_child_makes_it_depend_on_its_index_again(stand: S
     assert refused_for(stand, Digest.of(child)) == index
 
 
+def test_a_tag_that_was_decided_on_before_a_revocation_is_not_set_after_it(stand: Stand) -> None:
+    digest = Digest.of(stand.push_image())
+    revoke(stand, digest)
+    with pytest.raises(ArtifactRevoked):
+        stand.ledger.commit((), (MoveTag(WEB, Tag("v2"), digest, None),), context=ALICE)
+    assert stand.registry.listing.tags(WEB).names == ("v1",)
+
+
 def test_a_manifest_that_refers_to_something_revoked_is_not_taken(stand: Stand) -> None:
     child = stand.push_image(tag=None)
     stand.push_blob(b"bad layer")

@@ -74,10 +74,15 @@ class RegistryMachine(RuleBasedStateMachine):
         self.revoked: set[bytes] = set()
         self.story: list[str] = []
 
-    @initialize()
-    def begin(self) -> None:
-        for repository in (WEB, SANDBOX):
-            self.push_blob(repository, b"{}")
+    @initialize(
+        stocked=st.sets(st.tuples(repositories, blobs), min_size=4), tagged=st.sets(st.tuples(repositories, tags))
+    )
+    def begin(self, stocked: set[Place], tagged: set[tuple[RepositoryName, str]]) -> None:
+        """Begin with some blobs and some tags, so that few steps lead to interesting places."""
+        for repository, data in sorted(stocked):
+            self.push_blob(repository, data)
+        for number, (repository, tag) in enumerate(sorted(tagged)):
+            self.put(repository, IMAGES[number % len(IMAGES)], tag)
 
     # What the model says.
 
@@ -228,8 +233,13 @@ class RegistryMachine(RuleBasedStateMachine):
     def tags_are_listed_as_they_are(self) -> None:
         for repository in (WEB, SANDBOX):
             if any(place == repository for place, _ in self.blobs):
-                names = sorted(tag for place, tag in self.tags if place == repository)
-                assert list(self.stand.registry.listing.tags(repository).names) == names
+                named = {tag: body for (place, tag), body in self.tags.items() if place == repository}
+                assert list(self.stand.registry.listing.tags(repository).names) == sorted(named)
+                for tag, body in named.items():
+                    assert self.stand.registry.resolve(repository, Tag(tag)) == Digest.of(body)
+            for place, tag in self.deleted_tags:
+                with pytest.raises(ManifestUnknown):
+                    self.stand.registry.resolve(place, Tag(tag))
 
     @invariant()
     def no_upload_is_left_behind(self) -> None:
@@ -244,6 +254,6 @@ class RegistryMachine(RuleBasedStateMachine):
 
 TestRegistryMachine = RegistryMachine.TestCase
 TestRegistryMachine.settings = settings(
-    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, stateful_step_count=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestRegistryMachine = pytest.mark.timeout(300)(TestRegistryMachine)
