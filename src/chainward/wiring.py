@@ -144,10 +144,17 @@ class Platform:
 
     def audit(self) -> AuditReport:
         """Recompute everything that is stored; raises LogTampered with all findings."""
+        from chainward.delivery.errors import AnchorViolated
         from chainward.ledger.audit import audit
+        from chainward.ledger.errors import LogTampered
 
         with self.ledger.inspect() as view:
-            return audit(view, {log.origin: log.public_key for log in self.logs.values()})
+            report = audit(view, {log.origin: log.public_key for log in self.logs.values()})
+        try:
+            self.admissions.check()  # only now: the facts that vouch for the rows are proven to be those of the log
+        except AnchorViolated as violated:
+            raise LogTampered(violated.message, details={"findings": [violated.message], "count": 1}) from violated
+        return report
 
     def close(self) -> None:
         """Stop the background work, finish what was handed in, let go of database and lock."""
@@ -243,6 +250,7 @@ class Platform:
             self.portfolios,
             self.clock,
             platform_key=self._fingerprint,
+            host=self.config.hosts[0],
         )
         return reader, SqlDeliveryStore(self.database), judge
 

@@ -2,7 +2,8 @@
 
 Which decisions are known stands in the database; what is remembered here only spares a refused write. Rows are vouched
 for by :class:`~chainward.delivery.facts.AdmissionsAnchored`: whoever alters, removes or slips in a row below the last
-anchor is found by :meth:`AdmissionRecord.check`.
+anchor is found by :meth:`AdmissionRecord.check`, which believes the facts alone: what the database says of its anchors
+is held against them as well.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ __all__ = ["AdmissionRecord", "digest_of_rows"]
 
 _REMEMBERED: Final = 65536
 _PAGE: Final = 5000
+_BEFORE_ALL: Final = -(1 << 63)
 _IMAGE_TEXT: Final = 512
 _REPEATS: Final = Context(PLATFORM, "admission-repeats")
 
@@ -91,22 +93,37 @@ class AdmissionRecord:
         return count
 
     def check(self) -> int:
-        """Hold every anchored row against its anchor, and return how many there are.
+        """Hold every anchored row against the fact that vouches for it, and return how many there are.
 
         Raises:
-            AnchorViolated: rows were altered, removed or slipped in.
+            AnchorViolated: rows or anchors were altered, removed or slipped in.
         """
-        count = 0
-        for anchor in self._store.anchors():
-            rows = self._store.repeats(anchor.first - 1, anchor.count + 1)
+        before = self._store.anchors()
+        anchors = self._stated()
+        after = self._store.anchors()  # an anchor may come in meanwhile, with its fact; none may go
+        if anchors[: len(before)] != [*before] or [*after[: len(anchors)]] != anchors:
+            raise AnchorViolated("the anchors of the repeated admissions are not those that the facts state")
+        count, last = 0, _BEFORE_ALL
+        for anchor in anchors:
+            rows = self._store.repeats(last, anchor.count + 1)
             own = [row for row in rows if row.id <= anchor.last]
             if len(own) != anchor.count or digest_of_rows(own) != anchor.sha256:
                 raise AnchorViolated(
                     f"the repeated admissions {anchor.first} to {anchor.last} are not those that were recorded",
                     details={"first": anchor.first, "last": anchor.last},
                 )
-            count += anchor.count
+            count, last = count + anchor.count, anchor.last
         return count
+
+    def _stated(self) -> list[Anchor]:
+        """Return the anchors that facts state, in order."""
+        anchors: list[Anchor] = []
+        after = -1
+        while facts := self._ledger.facts(after, _PAGE, frozenset({AdmissionsAnchored.schema})):
+            after = facts[-1].index
+            stated = (fact.body for fact in facts if fact.body is not None)
+            anchors += [Anchor(body["first"], body["last"], body["count"], body["sha256"]) for body in stated]
+        return anchors
 
     def _commit(
         self, case: Case, rulings: Sequence[Ruling], first: Sequence[Ruling], context: Context, *, deploys: bool
