@@ -489,3 +489,16 @@ def test_going_back_to_an_older_image_is_a_deployment_again(rig: Rig) -> None:
     deployed = [body["digest"] for body in rig.bodies("portfolio.deployed/1")]
     assert deployed == [str(first), str(second), str(first)]
     assert rig.portfolios.deployments(environment="prod")[0].digest == first
+
+
+def test_a_policy_may_name_the_hosts_of_this_registry(rig: Rig) -> None:
+    digest = rig.push(rig.release())
+    rig.judge._host = HOST
+    rule = b"      registry: {hosts: [reg.example]}\n"
+    rig.policies.activate(POLICY.replace(b"      signature: {}\n", b"      signature: {}\n" + rule), context=CONTEXT)
+    assert _admit(rig, f"{HOST}/shop/web@{digest}").allowed
+    rig.policies.activate(
+        POLICY.replace(b"      signature: {}\n", b"      signature: {}\n" + rule.replace(b"reg.", b"other.")),
+        context=CONTEXT,
+    )
+    assert _codes(_admit(rig, f"{HOST}/shop/web@{digest}")) == {"registry-wrong-host"}

@@ -42,7 +42,11 @@ _PLATFORM: Final = "platform"
 
 
 class Judge:
-    """Decides about artifacts of our own registry. Thread-safe."""
+    """Decides about artifacts of our own registry. Thread-safe.
+
+    ``platform_key`` is the fingerprint of the key that signs our verification summaries. ``host`` is what policies know
+    this registry by; its other names mean the same, or a verdict would depend on which of them somebody used.
+    """
 
     def __init__(
         self,
@@ -54,6 +58,7 @@ class Judge:
         clock: Clock,
         *,
         platform_key: str,
+        host: str = "",
         limits: CacheLimits = CacheLimits(),  # noqa: B008 - frozen
     ) -> None:
         self._reader = reader
@@ -63,6 +68,7 @@ class Judge:
         self._portfolios = portfolios
         self._clock = clock
         self._platform_key = platform_key
+        self._host = host
         self._cache = VerdictCache(limits)
 
     def read(self, repository: RepositoryName, reference: Tag | Digest, environment: str) -> Snapshot:
@@ -150,6 +156,7 @@ class Judge:
             rejected=gathered.rejected,
             sboms=gathered.sboms,
             promotions=gathered.promotions,
+            host=self._host,
             pushed_at=state.pushed_at,
         )
         decision = decide(policy, question, evidence)
