@@ -165,7 +165,10 @@ class Platform:
         return self.keys.platform.public_key.fingerprint
 
     def _open_ledger(self) -> tuple[Database, Ledger]:
+        from sqlalchemy.exc import DBAPIError
+
         from chainward.adapters.sql.database import Database
+        from chainward.adapters.sql.errors import DatabaseUnavailable
         from chainward.adapters.sql.ledger import SqlLedgerStore
         from chainward.adapters.sql.migrate import migrate
         from chainward.adapters.sql.setup import open_logs
@@ -175,10 +178,13 @@ class Platform:
 
         database = Database.open(self.config.database_url)
         self._closing.callback(database.close)
-        migrate(database)
         facts = NoteSigner(self.facts_origin, self.keys.facts)
         signatures = NoteSigner(self.signatures_origin, self.keys.signatures)
-        open_logs(database, facts, [signatures], self.clock, self.entropy)
+        try:
+            migrate(database)
+            open_logs(database, facts, [signatures], self.clock, self.entropy)
+        except DBAPIError as error:
+            raise DatabaseUnavailable(f"the database cannot be opened: {type(error.orig).__name__}") from error
         writer = Writer(database, [facts, signatures], facts.origin, _handlers(), self.clock)
         ledger = Ledger(SqlLedgerStore(database, writer), self.entropy)
         writer.start()

@@ -108,6 +108,11 @@ def test_it_starts_answers_and_ends_in_order(data: Path, headers: dict[str, str]
         assert httpx.get(f"{process.url}/readyz", trust_env=False).json() == {"status": "ready"}
         facts = httpx.get(f"{process.url}/api/v1/facts", headers=headers, trust_env=False)
         assert facts.status_code == 200
+        digest = f"sha256:{'5' * 64}"
+        with httpx.Client(base_url=process.url, headers=headers, trust_env=False) as client:
+            assert client.post("/api/v1/revocations", json={"digest": digest, "reason": "r"}).status_code == 201
+            told = client.get(f"/api/v1/timeline?digest={digest}").json()["facts"]
+        assert [fact["schema"] for fact in told] == ["registry.revoked/1"]
         assert process.end() == 0
         events = [line["event"] for line in process.log() if line["event"] != "request"]
         assert events == ["started", "stopping", "stopped"]

@@ -10,7 +10,20 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, and_, bindparam, func, select
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    and_,
+    bindparam,
+    cast,
+    func,
+    select,
+    type_coerce,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chainward.adapters.sql.metadata import INDEX, METADATA, Instant
@@ -111,7 +124,17 @@ _LEAF_RANGE: Final = (
 )
 _HASHES: Final = select(LOG_LEAF.c.hash).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
 _ENTRIES: Final = select(LOG_LEAF.c.entry).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
-_LEAVES: Final = select(LOG_LEAF.c.idx, LOG_LEAF.c.hash, LOG_LEAF.c.entry).where(*_LEAF_RANGE).order_by(LOG_LEAF.c.idx)
+# An audit casts what it reads: who edits a row of SQLite by hand may leave a text or a number where bytes belong.
+_LEAVES: Final = (
+    select(LOG_LEAF.c.idx, cast(LOG_LEAF.c.hash, LargeBinary), cast(LOG_LEAF.c.entry, LargeBinary))
+    .where(*_LEAF_RANGE)
+    .order_by(LOG_LEAF.c.idx)
+)
+_AUDITED_TILE: Final = select(cast(LOG_TILE.c.hashes, LargeBinary)).where(
+    LOG_TILE.c.origin == bindparam("b_origin"),
+    LOG_TILE.c.level == bindparam("b_level"),
+    LOG_TILE.c.idx == bindparam("b_index"),
+)
 _SAME_LEAF: Final = and_(
     LOG_LEAF.c.origin == LOG_POSITION.c.origin,
     LOG_LEAF.c.idx == LOG_POSITION.c.idx,
@@ -124,6 +147,18 @@ _POSITION: Final = (
 )
 _FACTS: Final = (
     select(FACT.c.idx, FACT.c.schema, FACT.c.recorded_at, FACT.c.envelope, FACT.c.salt)
+    .where(FACT.c.idx > bindparam("b_after"))
+    .order_by(FACT.c.idx)
+    .limit(bindparam("b_limit"))
+)
+_AUDITED_FACTS: Final = (
+    select(
+        FACT.c.idx,
+        FACT.c.schema,
+        type_coerce(cast(FACT.c.recorded_at, BigInteger), Instant),
+        cast(FACT.c.envelope, LargeBinary),
+        cast(FACT.c.salt, LargeBinary),
+    )
     .where(FACT.c.idx > bindparam("b_after"))
     .order_by(FACT.c.idx)
     .limit(bindparam("b_limit"))
@@ -210,12 +245,13 @@ class SqlAuditView(SqlLogView):
 
     def tile(self, origin: str, level: int, index: int) -> bytes | None:
         """Return a stored tile."""
-        return self._connection.execute(_TILE, {"b_origin": origin, "b_level": level, "b_index": index}).scalar()
+        keys = {"b_origin": origin, "b_level": level, "b_index": index}
+        return self._connection.execute(_AUDITED_TILE, keys).scalar()
 
     def stored_facts(self, start: int, stop: int) -> list[StoredFact]:
         """Return fact rows."""
         keys = {"b_after": start - 1, "b_limit": stop - start}
-        found = (StoredFact(*row) for row in self._connection.execute(_FACTS, keys))
+        found = (StoredFact(*row) for row in self._connection.execute(_AUDITED_FACTS, keys))
         return [stored for stored in found if stored.index < stop]
 
     def extent(self, origin: str) -> Extent:

@@ -57,6 +57,7 @@ def create_app(platform: Platform, logger: FilteringBoundLogger | None = None) -
     """Return the application of ``platform``."""
     traffic, metrics = Traffic(), Metrics()
     metrics.gauge("log_leaves", "Leaves of the facts log.", lambda: _facts(platform))
+    metrics.gauge("follower_lag", "Facts that the slowest projection has not seen.", lambda: _lag(platform))
     lifetime = timedelta(minutes=platform.config.server.session_minutes)
     sessions = Sessions(platform.clock, platform.entropy, lifetime, secure=platform.config.server.tls)
     pages = Pages(sessions, platform.config.instance.name)
@@ -96,3 +97,7 @@ async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:
 
 def _facts(platform: Platform) -> float:
     return float(platform.log_sizes()[platform.facts_origin])
+
+
+def _lag(platform: Platform) -> float:
+    return float(max((status.lag for status in platform.followers.status()), default=0))

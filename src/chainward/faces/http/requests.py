@@ -52,7 +52,6 @@ class Call:
     body: bytes
     needs: Permission | None
     base_url: str
-    session: str | None = None
     headers: Sequence[tuple[bytes, bytes]] = ()
     authorized: bool = field(default=False, init=False)
 
