@@ -5,7 +5,8 @@
                                                        migrates, opens the logs, produces so many commits, ends;
                                                        with followers, when their store is named
 
-Each acknowledged commit is one line ``ack THREAD NUMBER FACT ENTRY``, written at once.
+The line ``ready`` says that the ledger is open; each acknowledged commit is one line ``ack THREAD NUMBER FACT ENTRY``,
+written at once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from tests.databases import CONTEXT, FACTS, SIGNATURES, SIGNATURES_ORIGIN, open_
 
 from chainward.adapters.sql.database import Database
 from chainward.adapters.sql.errors import DatabaseUnavailable
-from chainward.adapters.sql.migrate import migrate
+from chainward.adapters.sql.migrate import load_tables, migrate
 from chainward.adapters.sql.projections import SqlProjectionStore
 from chainward.adapters.sql.setup import open_logs
 from chainward.adapters.sql.subjects import SUBJECTS
@@ -94,6 +95,7 @@ def run(url: str, name: str, commits: int, projections: str | None = None) -> No
     """Produce and end in good order."""
     database = open_database(url)
     ledger = open_ledger(database, clock=SystemClock())
+    say("ready")
     with following(ledger, projections):
         produce(ledger, name, commits)
     ledger.close()
@@ -116,6 +118,7 @@ def following(ledger: Ledger, projections: str | None) -> Iterator[None]:
 
 def zygote() -> None:
     """Fork a producer for each line ``URL NAME``; whoever reads our output kills it."""
+    load_tables()
     for line in sys.stdin:
         url, name = line.split()
         child = os.fork()
