@@ -266,6 +266,25 @@ def test_a_file_that_changes_while_it_is_read_is_not_read_any_further(store: Loc
             reader.read(2, 2)
 
 
+def test_a_file_that_changes_while_it_is_read_and_hides_it_is_not_read_any_further(
+    store: LocalBlobs, tmp_path: Path
+) -> None:
+    keep(store, b"data")
+    with closing(store.open(Digest.of(b"data"))) as reader:
+        assert reader.read(0, 2) == b"da"
+        settle()
+        flip_and_set_the_time_back(path_of(tmp_path, Digest.of(b"data")))
+        with pytest.raises(IntegrityViolated):
+            reader.read(2, 2)
+
+
+def test_a_reader_reads_what_was_proven_although_the_name_leads_elsewhere(store: LocalBlobs, tmp_path: Path) -> None:
+    keep(store, b"data")
+    with closing(store.open(Digest.of(b"data"))) as reader:
+        replace_by_another_file(path_of(tmp_path, Digest.of(b"data")))
+        assert reader.read(0, 4) == b"data"
+
+
 def test_a_reader_keeps_its_file_while_a_push_replaces_it(store: LocalBlobs) -> None:
     keep(store, b"data")
     with closing(store.open(Digest.of(b"data"))) as reader:
@@ -357,6 +376,18 @@ def test_a_blob_can_be_read_by_its_owner_only_and_not_written(store: LocalBlobs,
     keep(store, b"data")
     assert path_of(tmp_path, Digest.of(b"data")).stat().st_mode & 0o777 == 0o440
     assert (tmp_path / "blobs").stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_that_somebody_else_made_is_synced_before_it_is_relied_on(
+    store: LocalBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = path_of(tmp_path, Digest.of(b"data"))
+    place.parent.mkdir(parents=True)
+    synced: list[Path] = []
+    monkeypatch.setattr("chainward.adapters.blobs.disk.sync_folder", synced.append)
+    keep(store, b"data")
+    keep(store, b"data", OTHER)
+    assert synced == [tmp_path / "blobs", tmp_path / "blobs" / "sha256"]
 
 
 @given(

@@ -37,16 +37,14 @@ __all__ = [
 
 
 class BlobReader(Protocol):
-    """One stored blob, opened. ``seal`` is its state at the moment of opening. Thread-safe; close it."""
+    """One stored blob, opened: what is read comes from what was opened, whatever takes its name meanwhile.
+
+    Thread-safe; close it.
+    """
 
     @property
     def seal(self) -> Seal:
-        """State of the content when it was opened."""
-        ...
-
-    @property
-    def path(self) -> str | None:
-        """Absolute path of a local file with the content, if the store has such a thing."""
+        """State of the content when it was opened, or when it was last proven."""
         ...
 
     def read(self, offset: int, count: int) -> bytes:

@@ -3,7 +3,9 @@
 A blob is written to an upload file while it is hashed, synced, renamed into place, and its folder synced, in that
 order; so after a power loss a name either leads to all of its bytes or does not exist. A file in place is never
 written to again, only replaced as a whole. Its seal is made of inode, size, mtime and ctime: every write, rename or
-replacement by others changes at least one of them, and no program can set ctime back.
+replacement by others changes at least one of them, and no program can set ctime back. What it cannot see: a write
+through a shared mapping that was made, and written to, before the file was last proven; the kernel notes the time of
+the first such write only, until it has flushed the page.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from chainward.adapters.blobs.disk import make_folder, on_disk, sync_folder
+from chainward.adapters.blobs.disk import Folders, on_disk, sync_folder
 from chainward.adapters.blobs.reader import LocalReader, seal_of
 from chainward.kernel.digest import Algorithm, DigestMismatch
 from chainward.registry.errors import (
@@ -60,8 +62,8 @@ class LocalBlobs:
         self._blobs = blobs.absolute()
         self._uploads = uploads.absolute()
         with on_disk("opening the folders of the blobs"):
-            make_folder(self._blobs)
-            make_folder(self._uploads)
+            self._folders = Folders(self._blobs)
+            Folders(self._uploads)
             if self._blobs.stat().st_dev != self._uploads.stat().st_dev:
                 raise BlobStoreUnavailable(
                     "uploads and blobs lie on different disks, so that an upload cannot become a blob in one step",
@@ -82,7 +84,7 @@ class LocalBlobs:
                 raise IntegrityViolated(f"{digest} is not a regular file any more") from error
             raise BlobStoreUnavailable(f"a blob cannot be opened: {error.strerror}") from error
         try:
-            return LocalReader(path, descriptor)
+            return LocalReader(digest, descriptor)
         except BaseException:
             os.close(descriptor)
             raise
@@ -176,7 +178,7 @@ class LocalBlobs:
             # After a failed sync nobody knows what is on the disk, and a second sync would not tell.
             self.abort(upload)
             raise
-        make_folder(place.parent)
+        self._folders.make(place.parent)
         self._file(upload).replace(place)
         sync_folder(place.parent)
         return seal_of(os.fstat(descriptor))

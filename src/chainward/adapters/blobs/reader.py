@@ -1,4 +1,8 @@
-"""A stored blob, opened: one file descriptor, and the state of the file at that moment."""
+"""A stored blob, opened: one file descriptor, and the state of the file when its bytes were last known to be good.
+
+All bytes come from that descriptor, never from the name of the file, which others may give to another file between a
+check and a read.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +16,6 @@ from chainward.registry.errors import IntegrityViolated
 from chainward.registry.model import Seal
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from chainward.kernel.digest import Digest
 
 __all__ = ["LocalReader", "seal_of"]
@@ -30,43 +32,43 @@ def seal_of(status: os.stat_result) -> Seal:
 class LocalReader:
     """One open file; implements BlobReader. Reads at offsets, so that threads do not disturb each other."""
 
-    def __init__(self, path: Path, descriptor: int) -> None:
-        self._path = path
+    def __init__(self, digest: Digest, descriptor: int) -> None:
+        self._digest = digest
         self._descriptor = descriptor
-        self._opened = os.fstat(descriptor)
-        if not stat.S_ISREG(self._opened.st_mode):
-            raise IntegrityViolated(f"{path.name} is not a regular file any more")
+        self._known = os.fstat(descriptor)
+        if not stat.S_ISREG(self._known.st_mode):
+            raise IntegrityViolated(f"{digest} is not a regular file any more")
 
     @property
     def seal(self) -> Seal:
-        """State of the file when it was opened."""
-        return seal_of(self._opened)
-
-    @property
-    def path(self) -> str:
-        """Absolute path of the file."""
-        return str(self._path)
+        """State of the file when it was opened, or when it was last proven."""
+        return seal_of(self._known)
 
     def read(self, offset: int, count: int) -> bytes:
         """Return up to ``count`` bytes; a file that was written to since it was opened is not read any further."""
-        with on_disk("reading a blob"):
-            data = os.pread(self._descriptor, count, offset)
-            now = os.fstat(self._descriptor)
-        # Not ctime: it also moves when the file is replaced by the same content while it is being read.
-        if (now.st_size, now.st_mtime_ns) != (self._opened.st_size, self._opened.st_mtime_ns):
-            raise IntegrityViolated(f"{self._path.name} was changed while it was read")
-        return data
+        for _ in range(_TRIES):
+            with on_disk("reading a blob"):
+                data = os.pread(self._descriptor, count, offset)
+                now = os.fstat(self._descriptor)
+            if seal_of(now) == self.seal:
+                return data
+            if (now.st_size, now.st_mtime_ns) != (self._known.st_size, self._known.st_mtime_ns):
+                break
+            # Only ctime moved. Somebody replaced the file by the same content, or wrote to it and set mtime back.
+            self.prove(self._digest)
+        raise IntegrityViolated(f"{self._digest} was changed while it was read")
 
     def prove(self, digest: Digest) -> Seal:
         """Hash the whole file and return the seal under which it was read."""
         for _ in range(_TRIES):
-            before = seal_of(os.fstat(self._descriptor))
+            before = os.fstat(self._descriptor)
             actual = self._hash(digest)
-            if seal_of(os.fstat(self._descriptor)) != before:
+            if seal_of(os.fstat(self._descriptor)) != seal_of(before):
                 continue
             if not hmac.compare_digest(actual, digest.hex):
                 raise IntegrityViolated(f"{digest} hashes to {actual}")
-            return before
+            self._known = before
+            return seal_of(before)
         raise IntegrityViolated(f"{digest} kept changing while it was hashed")
 
     def close(self) -> None:

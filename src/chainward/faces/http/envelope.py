@@ -41,7 +41,6 @@ _DEFAULTS: Final = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'; sandbox"),
 )
-_FILE: Final = "http.response.pathsend"
 _PROBES: Final = frozenset({"/healthz", "/readyz"})
 _STRICT_TRANSPORT: Final = (b"strict-transport-security", b"max-age=31536000")
 
@@ -162,17 +161,11 @@ class Envelope:
                 return InternalError("the platform failed to answer this request", details=details)
 
     def _sender(self, send: Send, trace: Trace) -> Send:
-        length = b""
-
         async def wrapped(message: Message) -> None:
-            nonlocal length
             if message["type"] == "http.response.start":
                 trace.status = message["status"]
                 headers = self._complete(message.get("headers", ()), trace)
-                length = next((value for name, value in headers if name == b"content-length"), b"")
                 message = {**message, "headers": headers}
-            elif message["type"] == _FILE:
-                trace.sent = int(length or 0)
             elif message["type"] == "http.response.body":
                 trace.sent += len(message.get("body", b""))
             await send(message)

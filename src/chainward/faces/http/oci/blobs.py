@@ -1,7 +1,7 @@
 """``/v2/{name}/blobs/{digest}``: whole blobs and ranges of them, proven before the first byte leaves.
 
-A whole blob is given to the server as a file where it can send files itself (ASGI extension
-``http.response.pathsend``), otherwise it is streamed in chunks that threads read.
+They are streamed in chunks that threads read from the file that was proven. The server is never asked to send a file by
+its name (ASGI extension ``http.response.pathsend``): it would open that name later, when it may lead to another file.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["delete_blob", "get_blob", "head_blob"]
 
-_CHUNK: Final = 256 * 1024
+_CHUNK: Final = 1 << 20
 _MEDIA_TYPE: Final = "application/octet-stream"
-_PATHSEND: Final = "http.response.pathsend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +67,7 @@ async def get_blob(call: OciCall, receive: Receive, send: Send) -> None:
         if isinstance(found, Answer):
             await send_answer(found, send)
         else:
-            await _send(call, found, receive, send)
+            await _send(found, receive, send)
 
 
 async def head_blob(call: OciCall, receive: Receive, send: Send) -> None:
@@ -132,13 +131,9 @@ def _found(call: OciCall, stack: ExitStack, wanted: str | None) -> _Download:
     return _Download(digest, reader, download_range(wanted, reader.seal.size))
 
 
-async def _send(call: OciCall, found: _Download, receive: Receive, send: Send) -> None:
+async def _send(found: _Download, receive: Receive, send: Send) -> None:
     status = 200 if found.part is None else 206
     await send({"type": "http.response.start", "status": status, "headers": found.headers()})
-    path = found.reader.path
-    if found.part is None and path is not None and _PATHSEND in (call.scope.get("extensions") or {}):
-        await send({"type": _PATHSEND, "path": path})
-        return
     part = found.part or ByteRange(0, found.size)
     async with anyio.create_task_group() as group:
         group.start_soon(_cancel_on_disconnect, group.cancel_scope, receive)
