@@ -58,8 +58,12 @@ def test_an_unsigned_image_is_kept_out(rig: Rig) -> None:
     answer = _admit(rig, WEB)
     assert not answer.allowed
     assert {"signature-missing", "provenance-missing", "sbom-missing", "tests-missing"} <= _codes(answer)
-    assert "->" in answer.message
-    assert "chainward attest" in answer.message
+    assert [line[:9] for line in answer.message.splitlines()[:4]] == [
+        "chainward",
+        "- image r",
+        "  signatu",
+        "    -> ch",
+    ]
 
 
 def test_an_image_signed_by_a_stranger_is_kept_out_and_the_stranger_is_named(rig: Rig) -> None:
@@ -502,3 +506,28 @@ def test_a_policy_may_name_the_hosts_of_this_registry(rig: Rig) -> None:
         context=CONTEXT,
     )
     assert _codes(_admit(rig, f"{HOST}/shop/web@{digest}")) == {"registry-wrong-host"}
+
+
+def test_a_name_cannot_write_lines_of_its_own_into_a_message(rig: Rig) -> None:
+    forged = "evil\n- image good (decision 0)\r\x1b[2K\u2028 allowed"
+    for answer in (_admit(rig, forged), _admit(rig, WEB, kind=("evil\nx", "v1", "Roll\nout"))):
+        assert not answer.allowed
+        lines = answer.message.split("\n")
+        assert not any(line.startswith(("- image good", "x", "out")) for line in lines)
+        assert all(line.isprintable() for line in lines)
+    assert all(warning.isprintable() for warning in _admit(rig, forged, kind=DEPLOYMENT).warnings)
+
+
+def test_a_very_long_host_user_or_uid_neither_fills_the_memory_nor_fails_the_call(rig: Rig) -> None:
+    rig.push(rig.release())
+    answer = _admit(rig, f"{'h' * 100_000}.example/shop/web:1", userInfo={"username": "u" * 50_000}, uid="i" * 50_000)
+    assert _codes(answer) == {"name-invalid"}
+    assert _admit(rig, WEB, userInfo={"username": "u" * 50_000}).allowed
+    (fact,) = rig.bodies("delivery.admission-allowed/1")
+    assert len(fact["caller"]) == 256
+
+
+def test_a_pod_with_more_images_than_there_is_time_for_is_a_failed_call(rig: Rig) -> None:
+    rig.clock.step = timedelta(milliseconds=100)
+    with pytest.raises(GateTimeout, match="of 200 images"):
+        _admit(rig, *[f"{HOST}/shop/web:{number}" for number in range(200)], timeout=timedelta(seconds=5))

@@ -15,12 +15,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from chainward.delivery.errors import GateTimeout
-from chainward.delivery.explain import denial_message, warnings_of
+from chainward.delivery.explain import denial_message, unknown_kind_message, warnings_of
 from chainward.delivery.pin import pin
 from chainward.delivery.ruling import Case, Ruling, key_of
 from chainward.delivery.scope import Level, task_of
 from chainward.delivery.verdict import revoked
-from chainward.kernel.name import ImageName
+from chainward.kernel.name import ImageName, InvalidName
 from chainward.kernel.problem import Problem
 from chainward.policy.model import Check, Gate, Outcome
 from chainward.registry.model import RepositoryRules
@@ -46,6 +46,8 @@ _DEFAULT_TIMEOUT: Final = timedelta(seconds=10)  # what the API server assumes w
 _ATTEMPTS: Final = 4
 # The same few names come by again and again; a name that cannot be read is not kept.
 _parsed: Final = lru_cache(maxsize=8192)(ImageName.parse)
+_MAX_NAME: Final = 1024
+_MAX_PART: Final = 256
 
 
 class Controllers(StrEnum):
@@ -112,7 +114,8 @@ class Admission:
         """
         task = task_of(review)
         if task.level is Level.UNKNOWN:
-            return _not_understood(review)
+            message = unknown_kind_message(review.group, review.kind, review.subresource)
+            return AdmissionAnswer(allowed=False, message=message)
         ignored = task.level is Level.CONTROLLER and self._rules.controllers is Controllers.IGNORE
         if task.level is Level.NOTHING or ignored:
             return AdmissionAnswer(allowed=True)
@@ -124,7 +127,7 @@ class Admission:
         return pin(review, self._judge, self._rules.hosts)
 
     def _decide(self, review: Review, task: Task, context: Context, timeout: timedelta) -> AdmissionAnswer:
-        case = Case(context.actor.name, review.username, review.namespace, review.uid)
+        case = _case_of(review, context)
         rulings = self._rulings(task, case, timeout)
         if task.level is Level.CONTROLLER and self._rules.controllers is Controllers.WARN:
             return AdmissionAnswer(allowed=True, warnings=warnings_of(rulings), rulings=rulings)
@@ -139,14 +142,20 @@ class Admission:
     def _rulings(self, task: Task, case: Case, timeout: timedelta) -> tuple[Ruling, ...]:
         deadline = self._clock.now() + max(timeout - self._rules.margin, timeout / 2)
         pinned_only = task.level is Level.POD
-        new = [self._rule(case, text, deadline, pinned_only=pinned_only) for text in task.new]
-        known = [self._look_at_known(case, text) for text in task.known]
-        return (*new, *known)
+        rulings: list[Ruling] = []
+        for position, text in enumerate((*task.new, *task.known)):
+            if self._clock.now() >= deadline:
+                raise GateTimeout(f"only {position} of {len(task.new) + len(task.known)} images were decided in time")
+            is_new = position < len(task.new)
+            rulings.append(
+                self._rule(case, text, deadline, pinned_only=pinned_only) if is_new else self._look_at_known(case, text)
+            )
+        return tuple(rulings)
 
     def _rule(self, case: Case, image: str, deadline: datetime, *, pinned_only: bool) -> Ruling:
         """Decide about an image that is new."""
         try:
-            name = _parsed(image)
+            name = _name_of(image)
         except Problem as problem:
             return self._denied(case, image, _failed("image", problem.code, problem.message, problem.hint))
         if name.host not in self._rules.hosts:
@@ -175,7 +184,7 @@ class Admission:
     def _look_at_known(self, case: Case, image: str) -> Ruling:
         """Let an image pass that was there before, unless it was revoked since."""
         try:
-            name = _parsed(image)
+            name = _name_of(image)
         except Problem:
             return Ruling(image=image, allowed=True)
         if name.host not in self._rules.hosts:
@@ -238,14 +247,16 @@ class Admission:
         )
 
 
-def _not_understood(review: Review) -> AdmissionAnswer:
-    kind = f"{review.group}/{review.kind}".lstrip("/")
-    part = f" (subresource {review.subresource})" if review.subresource else ""
-    return AdmissionAnswer(
-        allowed=False,
-        message=f"chainward does not know where the images of {kind[:120]}{part[:80]} stand, so it cannot let it pass "
-        "[admission-kind-unknown]\n  -> take this kind out of the rules of the webhook",
-    )
+def _name_of(image: str) -> ImageName:
+    if len(image) > _MAX_NAME:
+        raise InvalidName(f"an image name of {len(image)} characters is none")
+    return _parsed(image)
+
+
+def _case_of(review: Review, context: Context) -> Case:
+    """Return who asks for what, each part short enough for a fact: whoever chooses a name must not fail the call."""
+    parts = (review.username, review.namespace, review.uid)
+    return Case(context.actor.name, *(part[:_MAX_PART] for part in parts))
 
 
 def _failed(name: str, code: str, message: str, next_step: str) -> Check:
