@@ -103,6 +103,11 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Whether the platform speaks HTTPS."""
         return self.tls_certificate is not None
 
+    @property
+    def authority(self) -> str:
+        """Host and port as they stand in a URL."""
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
 
 class Storage(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where everything durable lies."""
@@ -244,11 +249,8 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Every host under which an image of this registry may be named, the preferred one first."""
-        own = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
-        found = [*self.instance.hosts, f"{own}:{self.server.port}"]
-        if own == "127.0.0.1":
-            found.append(f"localhost:{self.server.port}")
-        return tuple(dict.fromkeys(found))
+        aliases = (f"localhost:{self.server.port}",) if self.server.host == "127.0.0.1" else ()
+        return tuple(dict.fromkeys((*self.instance.hosts, self.server.authority, *aliases)))
 
 
 class Setting(Struct, frozen=True):
@@ -289,8 +291,7 @@ def load(
         folder = overlay.get(("storage", "folder"))
         candidate = Path(str(folder)) / CONFIG_FILE if folder else default_folder(environ) / CONFIG_FILE
         path = candidate if candidate.is_file() else None
-    members, text = _read(path) if path else ({}, "")
-    base = path.parent if path else Path.cwd()
+    (members, text), base = (_read(path), path.parent) if path else (({}, ""), Path.cwd())
     _convert(members, base, path, text)
     for (section, key), value in overlay.items():
         members.setdefault(section, {})[key] = Path.cwd() / value if isinstance(value, Path) else value
@@ -325,8 +326,7 @@ def _read(path: Path) -> tuple[dict[str, Any], str]:
             data = handle.read(_FILE_LIMIT + 1)
         if len(data) > _FILE_LIMIT:
             raise ConfigInvalid(f"{path}: expected at most {_FILE_LIMIT} bytes", details={"file": str(path)})
-        text = data.decode()
-        return tomllib.loads(text), text
+        return tomllib.loads(data.decode()), data.decode()
     except OSError as error:
         raise ConfigInvalid(f"{path}: {error.strerror}", details={"file": str(path)}) from error
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -383,12 +383,8 @@ def _line_of(text: str, key: str) -> int:
 
 
 def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, str], object]:
-    found: dict[tuple[str, str], object] = {}
-    for setting in settings():
-        value = environ.get(setting.environment or "")
-        if value:
-            found[setting.section, setting.key] = _typed(setting, value)
-    return found
+    given = ((setting, environ.get(setting.environment or "")) for setting in settings())
+    return {(setting.section, setting.key): _typed(setting, value) for setting, value in given if value}
 
 
 def _typed(setting: Setting, value: str) -> object:

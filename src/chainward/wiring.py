@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack, closing
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from chainward.adapters.system import SystemClock, SystemEntropy
 from chainward.kernel.identity import PLATFORM, Context
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from chainward.adapters.remote import Remote
     from chainward.adapters.sql.database import Database
     from chainward.adapters.sql.delivery import SqlDecisionReader, SqlDeliveryStore
-    from chainward.adapters.sql.writer import Handler
     from chainward.config import Config
     from chainward.delivery.admit import Admission
     from chainward.delivery.evidence import Gathered
@@ -85,8 +84,7 @@ class Platform:
         try:
             self.database, self.ledger = self._open_ledger()
             self.authenticator, self.tokens = self._open_access()
-            self.portfolios = self._open_portfolio()
-            self.policies = self._open_policy()
+            self.portfolios, self.policies = self._open_declarations()
             self.logs, self.trust, self.signers, self.rekor = self._open_trust()
             self.registry = self._open_registry()
             self.reader, self._deliveries, self.judge = self._open_judge()
@@ -133,7 +131,7 @@ class Platform:
         from chainward.delivery.evidence import gather
 
         root = self.trust.snapshot().root
-        return gather(self.registry, repository, digest, root, platform_key=self._fingerprint, check_time=_unhurried)
+        return gather(self.registry, repository, digest, root, platform_key=self._fingerprint, check_time=lambda: None)
 
     def anchor(self) -> None:
         """Let the facts log vouch for the other logs, and for the repeated admissions."""
@@ -169,6 +167,7 @@ class Platform:
 
         from chainward.adapters.sql.database import Database
         from chainward.adapters.sql.errors import DatabaseUnavailable
+        from chainward.adapters.sql.handlers import handlers
         from chainward.adapters.sql.ledger import SqlLedgerStore
         from chainward.adapters.sql.migrate import migrate
         from chainward.adapters.sql.setup import open_logs
@@ -185,7 +184,7 @@ class Platform:
             open_logs(database, facts, [signatures], self.clock, self.entropy)
         except DBAPIError as error:
             raise DatabaseUnavailable(f"the database cannot be opened: {type(error.orig).__name__}") from error
-        writer = Writer(database, [facts, signatures], facts.origin, _handlers(), self.clock)
+        writer = Writer(database, [facts, signatures], facts.origin, handlers(), self.clock)
         ledger = Ledger(SqlLedgerStore(database, writer), self.entropy)
         writer.start()
         self._closing.callback(ledger.close)
@@ -200,17 +199,14 @@ class Platform:
         authenticator = Authenticator(store, self.clock)
         return authenticator, Tokens(self.ledger, store, authenticator, self.clock, self.entropy)
 
-    def _open_portfolio(self) -> Portfolios:
+    def _open_declarations(self) -> tuple[Portfolios, Policies]:
+        from chainward.adapters.sql.policy import SqlPolicyStore
         from chainward.adapters.sql.portfolio import SqlPortfolioStore
+        from chainward.policy.activate import Policies
         from chainward.portfolio.declare import Portfolios
 
-        return Portfolios(self.ledger, SqlPortfolioStore(self.database), self.clock)
-
-    def _open_policy(self) -> Policies:
-        from chainward.adapters.sql.policy import SqlPolicyStore
-        from chainward.policy.activate import Policies
-
-        return Policies(self.ledger, SqlPolicyStore(self.database))
+        portfolios = Portfolios(self.ledger, SqlPortfolioStore(self.database), self.clock)
+        return portfolios, Policies(self.ledger, SqlPolicyStore(self.database))
 
     def _open_trust(self) -> tuple[dict[str, TrustedLog], TrustStore, Signers, Rekor]:
         from chainward.adapters.sql.trust import SqlTrustStore
@@ -230,18 +226,12 @@ class Platform:
         from chainward.registry.model import Limits, RepositoryRules
         from chainward.registry.registry import open_registry
 
-        rules = self.config.registry
+        store, settings = SqlRegistryStore(self.database), self.config.registry
         blobs = LocalBlobs(self.config.blobs, self.config.uploads)
-        return open_registry(
-            SqlRegistryStore(self.database),
-            blobs,
-            blobs,
-            self.ledger,
-            self.clock,
-            self.entropy,
-            rules=RepositoryRules(rules.mutable),
-            limits=Limits(rules.blob_limit, timedelta(hours=rules.upload_hours)),
-        )
+        rules = RepositoryRules(settings.mutable)
+        limits = Limits(settings.blob_limit, timedelta(hours=settings.upload_hours))
+        tools = (self.ledger, self.clock, self.entropy)
+        return open_registry(store, blobs, blobs, *tools, rules=rules, limits=limits)
 
     def _open_judge(self) -> tuple[SqlDecisionReader, SqlDeliveryStore, Judge]:
         from chainward.adapters.sql.delivery import SqlDecisionReader, SqlDeliveryStore
@@ -267,16 +257,8 @@ class Platform:
         verifier = Verifier(
             f"https://{self.config.instance.name}", self.config.hosts[0], self.keys.platform, self.rekor.on_behalf_of
         )
-        return Promoter(
-            self.judge,
-            self.portfolios,
-            self.registry,
-            lambda context: LocalRegistry(self.registry, context),
-            self._deliveries,
-            self.ledger,
-            self.clock,
-            verifier,
-        )
+        rooms = (self.judge, self.portfolios, self.registry, lambda context: LocalRegistry(self.registry, context))
+        return Promoter(*rooms, self._deliveries, self.ledger, self.clock, verifier)
 
     def _open_admission(self) -> tuple[AdmissionRecord, Admission]:
         from chainward.delivery.admit import Admission, AdmissionRules, Controllers
@@ -375,7 +357,7 @@ def open_platform(
 
     folder = DataFolder(config.folder)
     folder.check(config.instance.name)
-    release = folder.lock().release if config.storage.database is None else _nothing
+    release = folder.lock().release if config.storage.database is None else lambda: None
     try:
         keys = load_keys(folder, config.passphrase_file)
     except BaseException:
@@ -409,23 +391,5 @@ def remote(url: str, token: str | None, *, certificate_authority: str | None = N
     return Remote(url, token, certificate_authority=certificate_authority)
 
 
-def _handlers() -> dict[type[Any], Handler]:
-    """Return what carries out every write of every room."""
-    from chainward.adapters.sql import access, delivery, policy, portfolio, registry, trust
-
-    handlers: dict[type[Any], Handler] = {}
-    for room in (access, delivery, policy, portfolio, registry, trust):
-        handlers.update(room.WRITES)
-    return handlers
-
-
 def _raise(name: str, error: Exception) -> None:
     raise RuntimeError(f"the background work {name} failed") from error
-
-
-def _nothing() -> None:
-    """Release nothing."""
-
-
-def _unhurried() -> None:
-    """Take the time it takes."""

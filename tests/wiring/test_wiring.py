@@ -19,6 +19,7 @@ from chainward.access.model import Permission
 from chainward.adapters.home import AlreadyInitialised, InstanceMismatch, InstanceRunning, NotInitialised
 from chainward.adapters.sql.batch import OWN_HANDLERS
 from chainward.adapters.sql.errors import DatabaseUnavailable
+from chainward.adapters.sql.handlers import handlers
 from chainward.config import Config, load
 from chainward.formats.intoto import VSA
 from chainward.kernel.digest import Digest
@@ -26,7 +27,7 @@ from chainward.kernel.name import RepositoryName, Tag
 from chainward.keys.errors import PassphraseWeak
 from chainward.ledger.errors import FollowerUnknown, LedgerClosed, LogTampered
 from chainward.ledger.model import Write
-from chainward.wiring import _handlers, initialise, open_platform, rebuild, remote
+from chainward.wiring import initialise, open_platform, rebuild, remote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -225,7 +226,7 @@ def test_every_write_of_every_room_has_a_handler() -> None:
         if ".migrations" not in module.name and not module.name.endswith("__main__"):
             import_module(module.name)
     declared = {(kind.__module__, kind.__name__) for kind in Write.__subclasses__()}
-    handled = {(kind.__module__, kind.__name__) for kind in {*_handlers(), *OWN_HANDLERS}}
+    handled = {(kind.__module__, kind.__name__) for kind in {*handlers(), *OWN_HANDLERS}}
     assert {name for name in declared if name[0].startswith("chainward.")} == handled
 
 

@@ -97,7 +97,6 @@ class PathEndpoint:
             query=_query(scope),
             body=body,
             needs=route.access.permission if isinstance(route.access, Needs) else None,
-            base_url=_base_url(scope),
             headers=scope["headers"],
         )
         answer = route.handler(call)
@@ -118,8 +117,3 @@ def _query(scope: Scope) -> dict[str, str]:
     if len(found) != len(pairs):
         raise ParameterInvalid("a parameter of the query is given twice")
     return found
-
-
-def _base_url(scope: Scope) -> str:
-    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
-    return f"{scope.get('scheme', 'http')}://{host.decode('latin-1')}" if host else ""

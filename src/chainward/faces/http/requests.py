@@ -51,7 +51,6 @@ class Call:
     query: Mapping[str, str]
     body: bytes
     needs: Permission | None
-    base_url: str
     headers: Sequence[tuple[bytes, bytes]] = ()
     authorized: bool = field(default=False, init=False)
 

@@ -114,7 +114,7 @@ async def _run(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     serving = asyncio.create_task(server.serve())
-    url = f"{'https' if config.tls else 'http'}://{_authority(config)}"
+    url = f"{'https' if config.tls else 'http'}://{config.authority}"
     await _answers(config, serving)
     logger.info("started", url=url, data=str(platform.config.folder), instance=platform.config.instance.name)
     if ready is not None:
@@ -182,11 +182,6 @@ def _granian(app: Application, config: Server) -> _Embedded:
         )
     except (OSError, ssl.SSLError) as error:
         raise CertificateUnusable(f"the TLS certificate cannot be used: {error}") from error
-
-
-def _authority(config: Server) -> str:
-    host = f"[{config.host}]" if ":" in config.host else config.host
-    return f"{host}:{config.port}"
 
 
 def _report(logger: FilteringBoundLogger, work: str, error: Exception) -> None:
