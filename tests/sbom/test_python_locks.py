@@ -168,7 +168,7 @@ def test_poetry_locks_give_hashes_edges_scopes_and_origins() -> None:
         "pytest": Scope.DEV,
     }
     assert edge_names(sbom) == {("requests", "idna"), ("requests", "pysocks"), ("pytest", "requests")}
-    assert "pkg:pypi/pytest@9.0?vcs_url=git%2Bhttps:%2F%2Fgit.example%2Fpytest.git" in purls(sbom)
+    assert "pkg:pypi/pytest@9.0?vcs_url=git%2Bhttps:%2F%2Fgit.example%2Fpytest.git%40abc" in purls(sbom)
     assert roots(sbom) == {"pytest"}
 
 

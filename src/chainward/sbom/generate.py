@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_PACKAGES", "generate"]
 
 MAX_PACKAGES: Final = 500_000
+_MAX_STEPS: Final = 10_000_000
 _MAX_REASON: Final = 300
 _COMPANION_LIMIT: Final = 1024 * 1024
 
@@ -52,23 +53,28 @@ def generate(
 ) -> Sbom:
     """Take the inventory of ``tree``; the same tree at the same instant gives an equal inventory.
 
-    A file that would bring the findings above ``max_packages`` is written down as unreadable.
+    A file that would bring the findings above ``max_packages``, or the names that have to be tried to resolve their
+    dependencies above a fixed number, is written down as unreadable.
 
     Raises:
         TreeUnreadable: there is no tree, or it is beyond the limits as a whole.
     """
     selection = Selection(catalogers)
-    files = {file.path: file for file in tree.select(selection.wants)}
+    listed = list(tree.select(selection.wants))
+    files = {file.path: file for file in listed}
     found: list[_Found] = []
     unreadable: list[Unreadable] = []
-    for file in files.values():
+    steps = 0
+    for file in listed:  # not those of the mapping: two names may look the same and be two files
         for cataloger in selection.readers_of(file.path):
             findings = _read(file, cataloger, files, unreadable)
             if findings is None:
                 continue
-            if len(found) + len(findings.packages) > max_packages:
-                unreadable.append(Unreadable(file.path, f"more than {max_packages} packages in one tree"))
+            more = findings.steps + sum(len(package.wants) for package in findings.packages)
+            if len(found) + len(findings.packages) > max_packages or steps + more > _MAX_STEPS:
+                unreadable.append(Unreadable(file.path, f"more than {max_packages} packages, or too many dependencies"))
                 continue
+            steps += more
             place = Location(file.path, file.layer)
             found.extend(_Found(package, cataloger, place) for package in findings.packages)
             unreadable.extend(_remark(file.path, flaw) for flaw in findings.flaws)

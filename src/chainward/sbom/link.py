@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chainward.sbom.catalogers.declaration import by_feature
 from chainward.sbom.model import Edge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from chainward.kernel.purl import Purl
-    from chainward.sbom.catalogers.declaration import Package
+    from chainward.sbom.catalogers.declaration import Package, Want
 
 __all__ = ["edges_of", "roots_of"]
 
@@ -25,12 +26,13 @@ def edges_of(group: Sequence[Package]) -> frozenset[Edge]:
     for package in group:
         for key in package.keys:
             by_key.setdefault(key, package)
+    wants = {id(package): by_feature(package.wants) for package in group}
     edges: set[Edge] = set()
     pending = [(package, "") for package in group]
     visited = {(id(package), "") for package in group}
     while pending:
         package, feature = pending.pop()
-        for target, asks_for in _targets(package, feature, by_key):
+        for target, asks_for in _targets(wants[id(package)].get(feature, ()), by_key):
             if target.purl != package.purl:
                 edges.add(Edge(package.purl, target.purl))
             new = [(target, asked) for asked in asks_for if (id(target), asked) not in visited]
@@ -39,12 +41,11 @@ def edges_of(group: Sequence[Package]) -> frozenset[Edge]:
     return frozenset(edges)
 
 
-def _targets(package: Package, feature: str, by_key: dict[str, Package]) -> Iterator[tuple[Package, tuple[str, ...]]]:
-    for want in package.wants:
-        if want.feature == feature:
-            target = next((by_key[key] for key in want.alternatives if key in by_key), None)
-            if target is not None:
-                yield target, want.asks_for
+def _targets(wants: Iterable[Want], by_key: Mapping[str, Package]) -> Iterator[tuple[Package, tuple[str, ...]]]:
+    for want in wants:
+        target = next((by_key[key] for key in want.alternatives if key in by_key), None)
+        if target is not None:
+            yield target, want.asks_for
 
 
 def roots_of(purls: Sequence[Purl], edges: Iterable[Edge], direct: Iterable[Purl]) -> tuple[Purl, ...]:

@@ -95,6 +95,13 @@ class _Dependency(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Composition(msgspec.Struct, frozen=True):
     aggregate: str
+    assemblies: tuple[str, ...] | None = None
+    dependencies: tuple[str, ...] | None = None
+
+    def is_about(self, subject: _Component | None) -> bool:
+        """Whether this is said of the whole document, not of some parts of it alone."""
+        named = {*(self.assemblies or ()), *(self.dependencies or ())}
+        return not named or (subject is not None and subject.ref in named)
 
 
 class _Listed(msgspec.Struct, frozen=True):
@@ -145,7 +152,7 @@ def decode_bom(data: bytes, *, limit: int = MAX_BOM) -> BomSummary:
         components=_limited((*nested, *(document.components or ()))),
         edges=tuple((found.ref, target) for found in document.dependencies or () for target in found.depends_on or ()),
         tools=_tools(metadata.tools),
-        aggregate=_aggregate(document.compositions or ()),
+        aggregate=_aggregate(document.compositions or (), subject),
         properties=_properties(metadata.properties),
     )
 
@@ -167,7 +174,7 @@ def outline_bom(document: Mapping[str, Any]) -> BomOutline:
         timestamp=_instant(metadata.timestamp),
         subject=_component(subject) if subject else None,
         components=nested + _count(read.components or ()),
-        aggregate=_aggregate(read.compositions or ()),
+        aggregate=_aggregate(read.compositions or (), subject),
     )
 
 
@@ -245,11 +252,13 @@ def _tools(read: _Tools | tuple[_Tool, ...] | None) -> tuple[Tool, ...]:
     return tuple(Tool(tool.name or "", tool.version or "") for tool in listed)
 
 
-def _aggregate(compositions: tuple[_Composition, ...]) -> Aggregate:
+def _aggregate(compositions: tuple[_Composition, ...], subject: _Component | None) -> Aggregate:
+    """Return what is claimed of the whole: one gap anywhere is a gap, but that a part is complete says nothing."""
     claims = {composition.aggregate for composition in compositions}
     if any(claim.startswith("incomplete") for claim in claims):
         return Aggregate.INCOMPLETE
-    return Aggregate.COMPLETE if claims == {"complete"} else Aggregate.UNKNOWN
+    is_whole = any(composition.is_about(subject) for composition in compositions)
+    return Aggregate.COMPLETE if is_whole and claims == {"complete"} else Aggregate.UNKNOWN
 
 
 def _properties(read: tuple[_Property, ...] | None) -> tuple[tuple[str, str], ...]:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import orjson
 
 from chainward.formats.cyclonedx.licences import licence_choice
+from chainward.formats.errors import Unwritable
 from chainward.kernel.instant import rfc3339
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ _HEAD: Final = {
 
 
 def encode_bom(bom: Bom) -> bytes:
-    """Write ``bom`` as CycloneDX 1.6 JSON, compactly and in the order given."""
+    """Write ``bom`` as CycloneDX 1.6 JSON, compactly and in the order given; raises Unwritable."""
     body = {
         "version": 1,
         "metadata": _metadata(bom),
@@ -37,11 +38,18 @@ def encode_bom(bom: Bom) -> bytes:
         "dependencies": [_dependency(ref, targets) for ref, targets in bom.edges],
         "compositions": [{"aggregate": bom.aggregate.value, "assemblies": [bom.subject.ref]}],
     }
-    return orjson.dumps(_HEAD | {"serialNumber": _serial_number(body)} | body)
+    return _dumped(_HEAD | {"serialNumber": _serial_number(body)} | body)
+
+
+def _dumped(document: Mapping[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(document)
+    except TypeError as error:  # text with lone surrogates, as names of files in another encoding have
+        raise Unwritable("CycloneDX document", str(error)) from None
 
 
 def _serial_number(body: Mapping[str, Any]) -> str:
-    octets = bytearray(hashlib.sha256(orjson.dumps(body)).digest()[:16])
+    octets = bytearray(hashlib.sha256(_dumped(body)).digest()[:16])
     octets[6] = octets[6] & 0x0F | 0x80  # version 8: made in a way of the writer's own
     octets[8] = octets[8] & 0x3F | 0x80  # variant of RFC 9562
     text = octets.hex()

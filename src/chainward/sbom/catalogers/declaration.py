@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 from chainward.sbom.model import Hash, Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from chainward.kernel.purl import Purl
 
-__all__ = ["MEBIBYTE", "Cataloger", "Findings", "Package", "Source", "Want", "matches"]
+__all__ = ["MEBIBYTE", "Cataloger", "Findings", "Package", "Source", "Want", "by_feature", "matches"]
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -43,7 +43,7 @@ class Want:
     want; ``asks_for`` are the features that this want asks of its target.
     """
 
-    alternatives: tuple[str, ...]
+    alternatives: Iterable[str]
     feature: str = ""
     asks_for: tuple[str, ...] = ()
 
@@ -67,10 +67,14 @@ class Package:
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What one file gave: packages, and remarks on entries that could not be understood."""
+    """What one file gave: packages, and remarks on entries that could not be understood.
+
+    ``steps`` says how many names have to be tried to resolve the wants, where it is more than a few for each.
+    """
 
     packages: tuple[Package, ...] = ()
     flaws: tuple[str, ...] = ()
+    steps: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,14 @@ class Cataloger:
     group: Callable[[str], str] = str
     companions: tuple[str, ...] = ()
     limit: int = 64 * MEBIBYTE
+
+
+def by_feature(wants: Iterable[Want]) -> dict[str, list[Want]]:
+    """The wants of one package by the feature that they are behind, so that asking for a feature looks at no others."""
+    found: dict[str, list[Want]] = {}
+    for want in wants:
+        found.setdefault(want.feature, []).append(want)
+    return found
 
 
 def matches(glob: str, path: str) -> bool:

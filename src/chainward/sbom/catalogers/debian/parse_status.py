@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["database_root", "parse_status"]
 
 _DATABASE: Final = re.compile(r"var/lib/dpkg/(?:status|status\.d/[^/]*)\Z")
+_GONE: Final = frozenset({"not-installed", "config-files"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9+.-]*\Z")
 _SOURCE = re.compile(r"(\S+)(?:\s+\(([^)\s]+)\))?\Z")
 _RELATION = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9+.-]*)")
@@ -58,11 +59,13 @@ def parse_status(source: Source) -> Findings:
 
 def _is_installed(fields: Fields) -> bool:
     # Slim images keep no Status; what has a file in status.d is installed.
-    state = first(fields, "status").split()
-    return "package" in fields and (not state or state[-1] not in {"not-installed", "config-files"})
+    states = [words[-1] for words in map(str.split, fields.get("status", ())) if words]
+    return "package" in fields and (not states or any(state not in _GONE for state in states))
 
 
 def _package(fields: Fields, distribution: Distribution) -> Package:
+    if any(len(fields.get(field, ())) > 1 for field in ("package", "version", "status")):
+        raise UnreadableFile("has a field twice, as two paragraphs have that are not parted")
     name, version = first(fields, "package"), first(fields, "version")
     if _NAME.match(name) is None or not version:
         raise UnreadableFile("has no valid name and version")

@@ -5,6 +5,7 @@ Follows the resolution algorithm of Node's CommonJS loader ("Loading from node_m
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chainward.kernel.purl import Purl
@@ -12,7 +13,7 @@ from chainward.kernel.purl import Purl
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FOLDER", "candidates", "licence_of", "name_in", "npm"]
+__all__ = ["FOLDER", "Search", "candidates", "licence_of", "name_in", "npm"]
 
 FOLDER: Final = "node_modules/"
 _MAX_LICENCE: Final = 200
@@ -50,6 +51,17 @@ def candidates(path: str, name: str) -> Iterator[str]:
         parts.pop()
         while parts and (parts[-1] == "node_modules" or _is_scope(parts)):
             parts.pop()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The answer of :func:`candidates`, made anew each time it is asked for: a deep path has many and long ones."""
+
+    path: str
+    name: str
+
+    def __iter__(self) -> Iterator[str]:
+        return candidates(self.path, self.name)
 
 
 def _is_scope(parts: list[str]) -> bool:

@@ -13,7 +13,7 @@ import msgspec
 
 from chainward.formats.codec import decode_json
 from chainward.sbom.catalogers.declaration import MEBIBYTE, Findings, Package, Source, Want
-from chainward.sbom.catalogers.javascript.modules import FOLDER, candidates, licence_of, npm
+from chainward.sbom.catalogers.javascript.modules import FOLDER, Search, licence_of, npm
 from chainward.sbom.errors import UnreadableFile
 
 if TYPE_CHECKING:
@@ -47,10 +47,10 @@ def parse_package_json(source: Source) -> Findings:
     package = Package(
         purl=npm(read.name, read.version),
         keys=(place,),
-        wants=tuple(Want(tuple(candidates(place, name))) for name in _names(read)),
+        wants=tuple(Want(Search(place, name)) for name in _names(read)),
         licences=licence_of(read.license) or licence_of(read.licenses),
     )
-    return Findings((package,))
+    return Findings((package,), steps=len(package.wants) * (place.count("/") + 2))
 
 
 def _names(read: _PackageJson) -> Iterator[str]:

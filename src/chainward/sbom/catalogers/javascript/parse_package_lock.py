@@ -14,6 +14,7 @@ import msgspec
 from chainward.formats.codec import decode_json
 from chainward.kernel.problem import Problem
 from chainward.sbom.catalogers.declaration import MEBIBYTE, Findings, Package, Source, Want
+from chainward.sbom.catalogers.hashes import readable
 from chainward.sbom.catalogers.javascript.modules import FOLDER, candidates, licence_of, name_in, npm
 from chainward.sbom.errors import UnreadableFile
 from chainward.sbom.model import Hash, Scope
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["parse_package_lock"]
 
 _MAX_PATH: Final = 4096
-_MAX_WANTS: Final = 1_000_000
+_MAX_STEPS: Final = 5_000_000
 _ALIAS: Final = "npm:"
 _NOT_RELEASED: Final = ("git+", "git:", "github:", "file:")
 
@@ -68,7 +69,7 @@ def parse_package_lock(source: Source) -> Findings:
         if FOLDER not in path or entry.link:
             continue
         try:
-            packages.append(_finding(path, entry, entries.keys(), is_direct=path in direct))
+            packages.append(_finding(path, entry, entries.keys(), flaws, is_direct=path in direct))
         except Problem as problem:
             flaws.append(f"package {path[:120]!r}: {problem.message}")
     return Findings(tuple(packages), tuple(flaws))
@@ -85,8 +86,12 @@ def _check_size(entries: Mapping[str, _Entry]) -> None:
     """Bound the work of resolving: each want is looked for in every folder above its package."""
     if any(len(path) > _MAX_PATH for path in entries):
         raise UnreadableFile(f"package-lock.json has a path of more than {_MAX_PATH} characters")
-    if sum(len(tuple(_wanted(entry))) for entry in entries.values()) > _MAX_WANTS:
-        raise UnreadableFile(f"package-lock.json has more than {_MAX_WANTS} dependencies")
+    steps = sum(
+        (path.count("/") + 2) * sum(1 for _ in (*_wanted(entry), *(entry.dev_dependencies or ())))
+        for path, entry in entries.items()
+    )
+    if steps > _MAX_STEPS:
+        raise UnreadableFile(f"package-lock.json takes more than {_MAX_STEPS} steps to resolve")
 
 
 def _version_1(dependencies: Mapping[str, Any], parent: str) -> Iterator[tuple[str, _Entry]]:
@@ -108,7 +113,7 @@ def _convert(raw: object) -> _Entry:
         raise UnreadableFile(f"package-lock.json: {error}") from None
 
 
-def _finding(path: str, entry: _Entry, places: Collection[str], *, is_direct: bool) -> Package:
+def _finding(path: str, entry: _Entry, places: Collection[str], flaws: list[str], *, is_direct: bool) -> Package:
     name, version = entry.name or name_in(path), entry.version or ""
     if version.startswith(_ALIAS):
         name, _, version = version.removeprefix(_ALIAS).rpartition("@")
@@ -118,7 +123,7 @@ def _finding(path: str, entry: _Entry, places: Collection[str], *, is_direct: bo
         keys=(path,),
         wants=tuple(Want((found,)) for found in _targets(path, _wanted(entry), places)),
         scope=_scope(entry),
-        hashes=tuple(sorted({Hash.parse_integrity(text) for text in (entry.integrity or "").split()})),
+        hashes=readable((entry.integrity or "").split(), flaws, Hash.parse_integrity),
         licences=licence_of(entry.license),
         is_direct=is_direct,
     )

@@ -47,17 +47,16 @@ class Requirement:
     marker: str
 
     @property
-    def needed_by_extra(self) -> str:
-        """The extra that must be asked for before this requirement counts, or the empty string."""
-        match = _EXTRA.search(self.marker)
-        return normalised(match[1] or match[2]) if match else ""
+    def needed_by_extras(self) -> tuple[str, ...]:
+        """The extras of which one must be asked for before this requirement counts; empty if it always counts."""
+        return tuple(dict.fromkeys(normalised(one or other) for one, other in _EXTRA.findall(self.marker)))
 
 
 def requirement(text: str) -> Requirement | None:
     """Read a requirement string; ``None`` when it does not begin with a name.
 
-    >>> requirement('Uvicorn[standard] >=0.30 ; extra == "web"').needed_by_extra
-    'web'
+    >>> requirement('Uvicorn[standard] >=0.30 ; extra == "web"').needed_by_extras
+    ('web',)
     """
     match = _REQUIREMENT.match(text)
     if match is None:

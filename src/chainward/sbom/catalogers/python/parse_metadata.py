@@ -47,7 +47,8 @@ def _wants(fields: Fields) -> Iterator[Want]:
     for text in fields.get("requires-dist", ()):
         found = requirement(text)
         if found:
-            yield Want((found.name,), feature=found.needed_by_extra, asks_for=found.extras)
+            for extra in found.needed_by_extras or ("",):
+                yield Want((found.name,), feature=extra, asks_for=found.extras)
 
 
 def _licences(fields: Fields) -> tuple[str, ...]:

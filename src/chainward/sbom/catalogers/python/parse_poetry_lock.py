@@ -12,8 +12,9 @@ import msgspec
 
 from chainward.kernel.problem import Problem
 from chainward.sbom.catalogers.declaration import Findings, Package, Source, Want
+from chainward.sbom.catalogers.hashes import readable
 from chainward.sbom.catalogers.python.names import normalised, pypi, read_toml, requirement
-from chainward.sbom.model import Hash, Scope
+from chainward.sbom.model import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,22 +61,27 @@ def parse_poetry_lock(source: Source) -> Findings:
     for package in lock.package:
         files = package.files or lock.metadata.files.get(package.name, ())
         try:
-            packages.append(_finding(package, files))
+            packages.append(_finding(package, files, flaws))
         except Problem as problem:
             flaws.append(f"package {package.name[:60]!r}: {problem.message}")
     return Findings(tuple(packages), tuple(flaws))
 
 
-def _finding(package: _Package, files: Sequence[_File]) -> Package:
-    origin = package.source
-    is_git = origin is not None and origin.type == "git"
+def _finding(package: _Package, files: Sequence[_File], flaws: list[str]) -> Package:
     return Package(
-        purl=pypi(package.name, package.version, {"vcs_url": f"git+{origin.url}"} if origin and is_git else {}),
+        purl=pypi(package.name, package.version, _origin(package.source)),
         keys=(normalised(package.name),),
         wants=tuple(_wants(package)),
         scope=_scope(package),
-        hashes=tuple(sorted({Hash.parse(*found.hash.partition(":")[::2]) for found in files})),
+        hashes=readable((found.hash for found in files), flaws),
     )
+
+
+def _origin(source: _Origin | None) -> dict[str, str]:
+    if source is None or source.type != "git":
+        return {}
+    commit = f"@{source.resolved_reference}" if source.resolved_reference else ""
+    return {"vcs_url": f"git+{source.url}{commit}"}
 
 
 def _scope(package: _Package) -> Scope:
@@ -85,18 +91,15 @@ def _scope(package: _Package) -> Scope:
 
 
 def _wants(package: _Package) -> Iterator[Want]:
-    behind_extras = {
-        found.name: normalised(extra)
-        for extra, texts in package.extras.items()
-        for found in map(requirement, texts)
-        if found
-    }
+    behind_extras: dict[str, list[str]] = {}
+    for extra, texts in package.extras.items():
+        for found in filter(None, map(requirement, texts)):
+            behind_extras.setdefault(found.name, []).append(normalised(extra))
     for name, constraint in package.dependencies.items():
         key = normalised(name)
-        is_optional = any(isinstance(found, dict) and found.get("optional") for found in _listed(constraint))
-        yield Want(
-            (key,), feature=behind_extras.get(key, "") if is_optional else "", asks_for=tuple(_extras(constraint))
-        )
+        is_optional = any(isinstance(each, dict) and each.get("optional") for each in _listed(constraint))
+        for extra in behind_extras.get(key, [""]) if is_optional else [""]:
+            yield Want((key,), feature=extra, asks_for=tuple(_extras(constraint)))
 
 
 def _listed(constraint: object) -> list[object]:

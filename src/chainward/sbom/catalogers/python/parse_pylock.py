@@ -12,9 +12,9 @@ import msgspec
 
 from chainward.kernel.problem import Problem
 from chainward.sbom.catalogers.declaration import Findings, Package, Source, Want
+from chainward.sbom.catalogers.hashes import readable
 from chainward.sbom.catalogers.python.names import normalised, pypi, read_toml
 from chainward.sbom.errors import UnreadableFile
-from chainward.sbom.model import Hash, HashAlgorithm
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -64,19 +64,19 @@ def parse_pylock(source: Source) -> Findings:
         if package.directory is not None:
             continue
         try:
-            packages.append(_finding(package))
+            packages.append(_finding(package, flaws))
         except Problem as problem:
             flaws.append(f"package {package.name[:60]!r}: {problem.message}")
     return Findings(tuple(packages), tuple(flaws))
 
 
-def _finding(package: _Package) -> Package:
+def _finding(package: _Package, flaws: list[str]) -> Package:
     name = normalised(package.name)
     return Package(
         purl=pypi(package.name, package.version or "", _origin(package.vcs)),
         keys=(f"{name}@{package.version or ''}", name),
         wants=tuple(map(_want, package.dependencies)),
-        hashes=tuple(sorted(set(_hashes(package)))),
+        hashes=readable(_hashes(package), flaws),
     )
 
 
@@ -86,14 +86,12 @@ def _want(dependency: _Dependency) -> Want:
 
 
 def _origin(vcs: _Vcs | None) -> dict[str, str]:
-    if vcs is None:
+    if vcs is None or not vcs.url:  # a path on the locker's own disk is nobody else's origin
         return {}
     return {"vcs_url": f"{vcs.type}+{vcs.url}@{vcs.commit_id}"}
 
 
-def _hashes(package: _Package) -> Iterator[Hash]:
-    known = {algorithm.value for algorithm in HashAlgorithm}
+def _hashes(package: _Package) -> Iterator[str]:
     for found in (package.archive, package.sdist, *package.wheels):
         for algorithm, value in found.hashes.items() if found else ():
-            if algorithm in known:  # any algorithm of hashlib may stand there; at least one is a known one
-                yield Hash.parse(algorithm, value)
+            yield f"{algorithm}:{value}"

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from chainward.kernel.problem import Problem
 from chainward.sbom.catalogers.declaration import Findings, Package, Source, Want
+from chainward.sbom.catalogers.hashes import readable
 from chainward.sbom.catalogers.python.names import normalised, pypi, requirement
 from chainward.sbom.errors import UnreadableFile
-from chainward.sbom.model import Hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["parse_requirements"]
 
 _PIN = re.compile(r"={2,3}\s*([A-Za-z0-9][A-Za-z0-9._+!-]*)\Z")
-_HASH = re.compile(r"--hash[= ]\s*([a-z0-9]+):([0-9A-Fa-f]+)")
+_HASH = re.compile(r"--hash[= ]\s*([a-z0-9]+:[0-9A-Fa-f]+)")
 _OPTION = re.compile(r"\s--?[A-Za-z]")
 _REMARK = re.compile(r"(?:^|\s)#(.*)\Z")
 _PARENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?\Z")
@@ -50,7 +50,7 @@ def parse_requirements(source: Source) -> Findings:
     flaws: list[str] = []
     for entry in _entries(text):
         try:
-            package = _package(entry.text)
+            package = _package(entry.text, flaws)
         except Problem as problem:
             flaws.append(f"entry {entry.text[:60]!r}: {problem.message}")
             continue
@@ -60,30 +60,38 @@ def parse_requirements(source: Source) -> Findings:
 
 
 def _entries(text: str) -> Iterator[_Entry]:
-    """Join continued lines; remark lines belong to the entry above them."""
+    """Give the entries; remark lines belong to the entry above them."""
     entry: _Entry | None = None
-    parts: list[str] = []
-    for line in text.splitlines():
-        remark = _REMARK.search(line)
-        if remark and not line[: remark.start()].strip():
-            if entry:
-                entry.remarks.append(remark[1].strip())
-            continue
-        bare = line[: remark.start()] if remark else line
-        parts.append(bare.removesuffix("\\"))
-        if bare.endswith("\\"):
-            continue
-        joined, parts = " ".join(parts).strip(), []
-        if not joined:
-            continue
-        if entry:
+    for line, remark in _logical_lines(text):
+        if line and entry:
             yield entry
-        entry = _Entry(joined, [remark[1].strip()] if remark else [])
+        if line:
+            entry = _Entry(line)
+        if remark and entry:
+            entry.remarks.append(remark)
     if entry:
         yield entry
 
 
-def _package(text: str) -> Package | None:
+def _logical_lines(text: str) -> Iterator[tuple[str, str]]:
+    """Join continued lines as pip does, and part each from its remark.
+
+    Nothing stands between the parts of a continued line, and a line that is only a remark ends it, as the file does.
+    """
+    parts: list[str] = []
+    for line in text.splitlines():
+        remark = _REMARK.search(line)
+        bare = line[: remark.start()] if remark else line
+        is_remark = remark is not None and not bare.strip()
+        if not is_remark:
+            parts.append(bare.rstrip("\\"))
+        if is_remark or not bare.endswith("\\"):
+            yield "".join(parts).strip(), remark[1].strip() if remark else ""
+            parts = []
+    yield "".join(parts).strip(), ""
+
+
+def _package(text: str, flaws: list[str]) -> Package | None:
     found = requirement(_OPTION.split(text, maxsplit=1)[0])
     pin = _PIN.match(found.constraint) if found else None
     if found is None or pin is None:
@@ -91,7 +99,7 @@ def _package(text: str) -> Package | None:
     return Package(
         purl=pypi(found.name, pin[1]),
         keys=(found.name,),
-        hashes=tuple(sorted({Hash.parse(name, value) for name, value in _HASH.findall(text)})),
+        hashes=readable(_HASH.findall(text), flaws),
     )
 
 

@@ -12,15 +12,18 @@ import msgspec
 
 from chainward.kernel.problem import Problem
 from chainward.sbom.catalogers.declaration import Findings, Package, Source, Want
+from chainward.sbom.catalogers.hashes import readable
 from chainward.sbom.catalogers.python.names import normalised, pypi, read_toml
 from chainward.sbom.catalogers.python.reach import Reach
-from chainward.sbom.model import Hash, Scope
+from chainward.sbom.errors import UnreadableFile
+from chainward.sbom.model import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 __all__ = ["parse_uv_lock"]
 
+_VERSION: Final = 1
 _FIRST_PARTY: Final = ("virtual", "editable", "directory")
 
 
@@ -57,6 +60,8 @@ class _Lock(msgspec.Struct, frozen=True):
 def parse_uv_lock(source: Source) -> Findings:
     """Read every package that uv.lock has locked from elsewhere."""
     lock = read_toml(source.data, _Lock, what="uv.lock")
+    if lock.version != _VERSION:
+        raise UnreadableFile(f"uv.lock has the unknown version {lock.version}")
     own = [package for package in lock.package if package.is_first_party]
     others = [package for package in lock.package if not package.is_first_party]
     reach = _reach(own, others)
@@ -65,13 +70,13 @@ def parse_uv_lock(source: Source) -> Findings:
     flaws: list[str] = []
     for package in others:
         try:
-            packages.append(_finding(package, reach, direct))
+            packages.append(_finding(package, reach, direct, flaws))
         except Problem as problem:
             flaws.append(f"package {package.name[:60]!r}: {problem.message}")
     return Findings(tuple(packages), tuple(flaws))
 
 
-def _finding(package: _Package, reach: Reach, direct: set[str]) -> Package:
+def _finding(package: _Package, reach: Reach, direct: set[str], flaws: list[str]) -> Package:
     keys = _keys(package)
     files = (package.sdist, *package.wheels)
     return Package(
@@ -79,7 +84,7 @@ def _finding(package: _Package, reach: Reach, direct: set[str]) -> Package:
         keys=keys,
         wants=tuple(_wants(package)),
         scope=reach.scope_of(keys[0]),
-        hashes=tuple(sorted({_hash(found.hash) for found in files if found and found.hash})),
+        hashes=readable((found.hash for found in files if found and found.hash), flaws),
         is_direct=not direct.isdisjoint(keys),
     )
 
@@ -122,8 +127,3 @@ def _reach(own: Sequence[_Package], others: Sequence[_Package]) -> Reach:
 
 def _origin(source: Mapping[str, str]) -> dict[str, str]:
     return {"vcs_url": f"git+{source['git']}"} if "git" in source else {}
-
-
-def _hash(text: str) -> Hash:
-    algorithm, _, value = text.partition(":")
-    return Hash.parse(algorithm, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chainward.sbom.catalogers.declaration import by_feature
 from chainward.sbom.model import Scope
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ class Reach:
     """
 
     def __init__(self, packages: Mapping[str, tuple[str, tuple[Want, ...]]]) -> None:
-        self._packages = packages
+        self._packages = {key: (name, by_feature(wants)) for key, (name, wants) in packages.items()}
         self._scopes: dict[str, Scope] = {}
 
     def follow(self, wants: Iterable[Want], scope: Scope) -> None:
@@ -38,7 +39,7 @@ class Reach:
             for feature in ("", *want.asks_for):
                 if (key, feature) not in visited:
                     visited.add((key, feature))
-                    pending.extend(other for other in wants_of_found if other.feature == feature)
+                    pending.extend(wants_of_found.get(feature, ()))
 
     def scope_of(self, key: str) -> Scope:
         """The scope of a package; one that nothing leads to is taken for needed at run time."""
