@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["make_folder", "on_disk", "sync_folder"]
+__all__ = ["Folders", "on_disk", "sync_folder"]
 
 
 @contextmanager
@@ -36,10 +36,24 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and its parents, durably; does nothing when it is there."""
-    if folder.is_dir():
-        return
-    make_folder(folder.parent)
-    folder.mkdir(mode=0o700, exist_ok=True)
-    sync_folder(folder.parent)
+class Folders:
+    """Makes folders below ``root`` whose names survive a power loss.
+
+    That a folder is there does not say so: whoever made it, another thread or a process that was killed, may not have
+    come to sync it. So the name of every folder is synced once by this process before something in it is relied on.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._durable: set[Path] = set()
+        self.make(root)
+
+    def make(self, folder: Path) -> None:
+        """Make a folder and its parents, unless they are there, and return when their names are durable."""
+        if folder in self._durable:
+            return
+        if self._root in folder.parents or not folder.parent.is_dir():
+            self.make(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        sync_folder(folder.parent)
+        self._durable.add(folder)

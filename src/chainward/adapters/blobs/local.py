@@ -1,6 +1,6 @@
 """Blobs as local files: ``<algorithm>/<first two hex>/<hex>`` below one folder, uploads in another on the same disk.
 
-A blob is written to an upload file while it is hashed, synced, renamed into place, and its folder synced, in that
+A blob is written to an upload file while it is hashed, synced, linked into place, and its folder synced, in that
 order; so after a power loss a name either leads to all of its bytes or does not exist. A file in place is never
 written to again, only replaced as a whole. Its seal is made of inode, size, mtime and ctime: every write, rename or
 replacement by others changes at least one of them, and no program can set ctime back. What it cannot see: a write
@@ -179,8 +179,13 @@ class LocalBlobs:
             self.abort(upload)
             raise
         self._folders.make(place.parent)
-        self._file(upload).replace(place)
+        source = self._file(upload)
+        linked = _link(source, place)
+        if not linked:
+            source.replace(place)
         sync_folder(place.parent)
+        if linked:
+            source.unlink()
         return seal_of(os.fstat(descriptor))
 
     def _seal(self, digest: Digest) -> Seal | None:
@@ -214,6 +219,20 @@ class LocalBlobs:
         with self._lock:
             running = self._running.pop(upload, None)
         return running if running is not None and running.size == size else None
+
+
+def _link(source: Path, place: Path) -> bool:
+    """Give a file a second name, if that name is free and the file system can; returns whether it has it now.
+
+    Better than renaming across folders: as long as the new name is not durable, the old one still leads to the bytes.
+    """
+    try:
+        os.link(source, place)
+    except OSError as error:
+        if error.errno in {errno.EEXIST, errno.EPERM, errno.ENOTSUP, errno.EMLINK}:
+            return False
+        raise
+    return True
 
 
 def _write(descriptor: int, offset: int, chunks: Sequence[bytes], running: _Running | None) -> int:
