@@ -1,6 +1,7 @@
 """One transaction of the writer while it is put together: which units are in, and what the logs grow by.
 
-A unit's writes run behind a savepoint of their own. Whatever goes wrong in them (a refusal, a constraint, a defect)
+A unit's writes run behind a savepoint of their own, unless the unit is alone: then a failure ends the transaction as a
+whole, which comes to the same and costs less. Whatever goes wrong in them (a refusal, a constraint, a defect)
 concerns that unit alone; only what concerns the whole transaction (a lost connection, a full disk) leaves this module
 as an exception.
 """
@@ -8,6 +9,7 @@ as an exception.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -56,6 +58,8 @@ Handler = Callable[[Scope, Any], None]
 """What carries out one type of write; it may refuse with a Problem."""
 
 
+_NO_INDEX: Final = -1  # of the first fact of a unit that has none
+
 OWN_HANDLERS: Final[Mapping[type[Write], Handler]] = {MarkAnchored: _mark_anchored}
 """The handlers of the ledger's own writes; every writer has them."""
 
@@ -71,13 +75,17 @@ class Rules:
 
 @dataclass(slots=True)
 class Batch:
-    """The state of one open transaction. ``frontiers`` are replaced, never changed: a failed batch leaves no trace."""
+    """The state of one open transaction. ``frontiers`` are replaced, never changed: a failed batch leaves no trace.
+
+    ``heads`` may be empty when no unit has facts or entries.
+    """
 
     connection: Connection
     rules: Rules
     now: datetime
     heads: dict[str, growth.Head]
     frontiers: dict[str, Frontier]
+    alone: bool = False
     _facts: list[growth.FactRow] = field(default_factory=list)
     _entries: dict[str, list[bytes]] = field(default_factory=dict)
 
@@ -130,7 +138,8 @@ class Batch:
         return Receipt(tuple(range(index, index + len(rows))), positions, self.now)
 
     def _next(self, origin: str) -> int:
-        return self.heads[origin].size + len(self._entries.get(origin, ()))
+        head = self.heads.get(origin)
+        return _NO_INDEX if head is None else head.size + len(self._entries.get(origin, ()))
 
     def _rows(self, unit: Unit, index: int) -> list[growth.FactRow]:
         instant = microseconds(self.now)
@@ -159,6 +168,6 @@ class Batch:
 
     def _carry_out(self, unit: Unit, index: int) -> None:
         scope = Scope(self.connection, self.now, index, self.connection.dialect.name)
-        with self.connection.begin_nested():
+        with nullcontext() if self.alone else self.connection.begin_nested():
             for write in unit.writes:
                 self.rules.handlers[type(write)](scope, write)

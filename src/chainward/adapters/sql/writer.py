@@ -128,7 +128,7 @@ class Writer:
     def _transact(self, pending: list[_Pending]) -> list[Receipt | Problem]:
         with self._database.writer.connect() as connection:
             transaction = connection.begin()
-            batch = self._open_batch(connection)
+            batch = self._open_batch(connection, pending)
             answers = [_admit(batch, item.unit) for item in pending]
             if all(isinstance(answer, Problem) for answer in answers):
                 transaction.rollback()
@@ -140,7 +140,7 @@ class Writer:
                 self._frontiers = {}
                 connection.invalidate()
                 raise CommitUncertain("the store failed while it made a batch durable") from error
-            self._frontiers = batch.frontiers
+            self._frontiers |= batch.frontiers
             self._latest = batch.now
         return answers
 
@@ -148,17 +148,22 @@ class Writer:
         """Make the transaction durable; tests of faults begin here."""
         transaction.commit()
 
-    def _open_batch(self, connection: Connection) -> Batch:
+    def _open_batch(self, connection: Connection, pending: Sequence[_Pending]) -> Batch:
         """Lock the heads, read every frontier anew that is unknown or was moved, and fix the instant.
 
-        The instant never goes back, not over restarts and not between replicas: the heads remember the latest.
+        The instant never goes back, not over restarts and not between replicas: the heads remember the latest. Where
+        this is the only writer (SQLite), and has fixed an instant before, writes without facts need no heads.
         """
+        alone = len(pending) == 1
+        grows = any(item.unit.facts or item.unit.entries for item in pending)
+        if not grows and self._latest is not None and connection.dialect.name == "sqlite":
+            return Batch(connection, self._rules, max(self._clock.now(), self._latest), {}, {}, alone=alone)
         heads = {head.origin: head for head in growth.lock_heads(connection)}
         frontiers = {origin: self._frontier(connection, head) for origin, head in heads.items()}
         instants = [head.moved_at for head in heads.values()]
         if self._latest is not None:
             instants.append(self._latest)
-        return Batch(connection, self._rules, max((self._clock.now(), *instants)), heads, frontiers)
+        return Batch(connection, self._rules, max((self._clock.now(), *instants)), heads, frontiers, alone=alone)
 
     def _frontier(self, connection: Connection, head: growth.Head) -> Frontier:
         known = self._frontiers.get(head.origin)
