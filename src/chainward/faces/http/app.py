@@ -74,12 +74,22 @@ def create_app(platform: Platform, logger: FilteringBoundLogger | None = None) -
     return Application(asgi, traffic, metrics, routes)
 
 
-def _router(routes: Sequence[Route], platform: Platform, sessions: Sessions) -> Router:
-    paths: list[PathRoute] = []
+def _router(routes: Sequence[Route], platform: Platform, sessions: Sessions) -> ASGIApp:
+    """Return what finds the path of a request: by a look-up for a fixed path, else by the order of the table."""
+    fixed: dict[str, PathEndpoint] = {}
+    templates: list[PathRoute] = []
     for path, group in groupby(routes, key=lambda route: route.path):
         endpoint = PathEndpoint(tuple(group), platform, sessions)
-        paths.append(PathRoute(path, endpoint, methods=None))
-    return Router([*oci_routes(_desk(platform)), *paths], redirect_slashes=False, default=_nothing_here)
+        if "{" in path:
+            templates.append(PathRoute(path, endpoint, methods=None))
+        else:
+            fixed[path] = endpoint
+    rest = Router([*oci_routes(_desk(platform)), *templates], redirect_slashes=False, default=_nothing_here)
+
+    async def find(scope: Scope, receive: Receive, send: Send) -> None:
+        await fixed.get(scope["path"], rest)(scope, receive, send)
+
+    return find
 
 
 def _desk(platform: Platform) -> OciDesk:
