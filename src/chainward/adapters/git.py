@@ -1,7 +1,8 @@
 """The source folder of a build, asked through git where it is a repository, else read as it lies there.
 
-Git runs without the user's and the system's configuration and with neither hooks nor file system monitor, so that
-looking at a source does not run what the source says. Credentials in the address of the remote are dropped.
+Git runs without the user's and the system's configuration, and with neither hooks nor file system monitor nor the
+filters that the repository configures (gitattributes(5)), so that looking at a source does not run what the source
+says. Credentials in the address of the remote are dropped, wherever in it they stand.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import re
 import shutil
 import subprocess
 from pathlib import PurePosixPath
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,7 +24,7 @@ from chainward.delivery.ports import NodeKind, TreeNode
 from chainward.kernel.digest import Algorithm, Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 __all__ = ["SourceFolder"]
@@ -38,10 +40,13 @@ _SAFE: Final = (
     "-c",
     "core.quotePath=false",
 )
+_NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 _SKIPPED: Final = frozenset({".git", ".hg", ".svn"})
 _VENDORED: Final = frozenset({*_SKIPPED, "node_modules", ".venv", "venv", "__pycache__", ".tox", "site-packages"})
 _SCP: Final = re.compile(r"(?:[^@/:]+@)?([^/:]+):(?!//)(.+)\Z")
 _GITLINK: Final = "160000"
+_FILTER: Final = re.compile(r"(filter\..*)\.[a-z]+\Z", re.DOTALL)
+_NO_FILTER: Final = {"clean": "", "smudge": "", "process": "", "required": "false"}
 
 
 class SourceFolder:
@@ -61,7 +66,8 @@ class SourceFolder:
             return SourceState(tree=tree_digest(files), files=len(files))
         files = list(self._tracked_files())
         commit = self._ask("rev-parse", "--verify", "--quiet", "HEAD", may_fail=True).strip()
-        changes = self._ask("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--", ".", *_without(outputs))
+        listing = ("status", "--porcelain=v1", "-z", "--untracked-files=normal", "--", ".", *_without(outputs))
+        changes = self._ask(*listing, settings=self._without_filters())
         remote = self._ask("config", "--get", "remote.origin.url", may_fail=True).strip()
         return SourceState(
             tree=tree_digest(files),
@@ -129,13 +135,19 @@ class SourceFolder:
             return False
         raise _unreadable(answer)
 
-    def _ask(self, *arguments: str, may_fail: bool = False) -> str:
-        answer = self._run(*arguments)
+    def _without_filters(self) -> dict[str, str]:
+        """Return the settings that turn off every filter of the repository: status would run them to compare."""
+        names = self._ask("config", "--null", "--name-only", "--get-regexp", r"^filter\.", may_fail=True).split("\0")
+        filters = dict.fromkeys(match[1] for match in map(_FILTER.match, names) if match)
+        return {f"{name}.{key}": value for name in filters for key, value in _NO_FILTER.items()}
+
+    def _ask(self, *arguments: str, may_fail: bool = False, settings: Mapping[str, str] = _NO_SETTINGS) -> str:
+        answer = self._run(*arguments, settings=settings)
         if answer.returncode != 0 and not (may_fail and answer.returncode == 1):
             raise _unreadable(answer)
         return os.fsdecode(answer.stdout)
 
-    def _run(self, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    def _run(self, *arguments: str, settings: Mapping[str, str] = _NO_SETTINGS) -> subprocess.CompletedProcess[bytes]:
         environment = {
             "PATH": os.environ.get("PATH", os.defpath),
             "LC_ALL": "C",
@@ -143,7 +155,11 @@ class SourceFolder:
             "GIT_CONFIG_NOSYSTEM": "1",
             "GIT_OPTIONAL_LOCKS": "0",
             "GIT_TERMINAL_PROMPT": "0",
+            "GIT_CONFIG_COUNT": str(len(settings)),
         }
+        # Not as options: a name may hold the character that parts an option's name from its value.
+        for number, (key, value) in enumerate(settings.items()):
+            environment |= {f"GIT_CONFIG_KEY_{number}": key, f"GIT_CONFIG_VALUE_{number}": value}
         command = (self._git or "git", *_SAFE, "-C", str(self._root), *arguments)
         try:
             return subprocess.run(command, capture_output=True, check=False, timeout=_SECONDS, env=environment)
@@ -168,11 +184,14 @@ def _unreadable(answer: subprocess.CompletedProcess[bytes]) -> SourceUnreadable:
 
 
 def _public(remote: str) -> str:
-    """Return the address of a remote as a URL without user name and password."""
+    """Return the address of a remote as a URL without user name, password, query and fragment."""
     scp = _SCP.match(remote)
     if scp:
         return f"ssh://{scp[1]}/{scp[2].lstrip('/')}"
-    parts = urlsplit(remote)
+    try:
+        parts = urlsplit(remote)
+    except ValueError:
+        raise SourceUnreadable("the address of the remote origin is not a URL") from None
     if not parts.netloc:
         return f"file://{remote}" if not parts.scheme else remote
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment=""))

@@ -78,6 +78,8 @@ class _Reader:
         self._stream = stream
         self._tee = tee
         self._error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._is_over = False
         self._thread = threading.Thread(target=self._read, name="chainward-build-output", daemon=True)
         self._thread.start()
 
@@ -85,13 +87,21 @@ class _Reader:
         try:
             with self._stream:
                 while chunk := os.read(self._stream.fileno(), _CHUNK):
-                    self._tee(chunk)
+                    with self._lock:
+                        if self._is_over:
+                            return
+                        self._tee(chunk)
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             self._error = error
 
     def join(self) -> None:
-        """Wait until the stream ended; a process that left its session may hold it open, but not for long."""
+        """Wait until the stream ended; a process that left its session may hold it open, but not for long.
+
+        What such a process writes afterwards is no output of the command: the log is complete when this returns.
+        """
         self._thread.join(_DRAIN_SECONDS)
+        with self._lock:
+            self._is_over = True
         if self._error is not None:
             raise self._error
 

@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from chainward.delivery.errors import SourceRefused
 from chainward.kernel.digest import Algorithm, Digest
 
 if TYPE_CHECKING:
@@ -77,9 +78,14 @@ def tree_digest(files: Iterable[FileDigest]) -> Digest:
 
     >>> tree_digest([]).hex[:8]
     'e3b0c442'
+
+    Raises:
+        SourceRefused: a name with a line break, which could pass for two files.
     """
     hasher = hashlib.sha256()
     for file in sorted(files, key=lambda each: each.path.encode(errors="surrogateescape")):
+        if "\n" in file.path:
+            raise SourceRefused(f"the name {file.path[:200]!r} has a line break", hint="Rename the file.")
         hasher.update(f"{file.digest.hex}  {file.path}\n".encode(errors="surrogateescape"))
     return Digest(Algorithm.SHA256, hasher.hexdigest())
 
