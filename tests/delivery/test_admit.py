@@ -369,8 +369,8 @@ class CountingSource:
         found: Sequence[Referrer] = self.inner.referrers(repository, digest)
         return found
 
-    def revocation(self, repository: RepositoryName, digest: Digest) -> Revocation | None:
-        found: Revocation | None = self.inner.revocation(repository, digest)
+    def revocation(self, repository: RepositoryName, *digests: Digest) -> Revocation | None:
+        found: Revocation | None = self.inner.revocation(repository, *digests)
         return found
 
     def manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest:

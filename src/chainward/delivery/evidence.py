@@ -93,10 +93,9 @@ def read_bundle(source: EvidenceSource, repository: RepositoryName, referrer: Di
         Problem: it cannot be had, or was changed.
     """
     layer = bundle_layer(source.manifest(repository, referrer))
-    for digest in (referrer, layer.digest):
-        revocation = source.revocation(repository, digest)
-        if revocation is not None:
-            raise EvidenceRevoked(f"{digest} was revoked: {revocation.reason}")
+    revocation = source.revocation(repository, referrer, layer.digest)
+    if revocation is not None:
+        raise EvidenceRevoked(f"{revocation.digest} was revoked: {revocation.reason}")
     if layer.size > limit:
         raise EvidenceTooLarge(f"the bundle in {referrer} does not fit into what is read for one artifact")
     return source.blob_bytes(repository, layer.digest, limit)

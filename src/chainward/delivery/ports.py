@@ -187,8 +187,8 @@ class EvidenceSource(Protocol):
         """Return the manifests that name ``digest`` as their subject, the oldest first."""
         ...
 
-    def revocation(self, repository: RepositoryName, digest: Digest) -> Revocation | None:
-        """Return the revocation that a manifest or blob falls under, None if it is none."""
+    def revocation(self, repository: RepositoryName, *digests: Digest) -> Revocation | None:
+        """Return a revocation that one of these manifests or blobs falls under, None if there is none."""
         ...
 
     def manifest(self, repository: RepositoryName, digest: Digest) -> StoredManifest:

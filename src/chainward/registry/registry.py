@@ -78,10 +78,13 @@ class Registry:
         """Return the manifests that name ``digest`` as their subject."""
         return self.listing.referrers(repository, digest, artifact_type)
 
-    def revocation(self, repository: RepositoryName, digest: Digest) -> Revocation | None:
-        """Return the revocation because of which a manifest or blob is refused in a repository, None if it is not."""
+    def revocation(self, repository: RepositoryName, *digests: Digest) -> Revocation | None:
+        """Return a revocation because of which one of these manifests or blobs is refused in a repository, or None."""
         with self.store.view() as view:
-            return view.refusal_of_manifest(repository, digest) or view.refusal_of_blob(repository, digest)
+            found = (
+                view.refusal_of_manifest(repository, one) or view.refusal_of_blob(repository, one) for one in digests
+            )
+            return next(filter(None, found), None)
 
     def blob_bytes(self, repository: RepositoryName, digest: Digest, limit: int, context: Context = _INTERNAL) -> bytes:
         """Return all bytes of a blob, revoked or not.
