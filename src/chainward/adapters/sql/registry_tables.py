@@ -90,6 +90,7 @@ EDGE: Final = Table(
     Column("manifest", String, primary_key=True),
     sqlite_with_rowid=False,
 )
+Index("ix_registry_edge_blob", EDGE.c.blob)
 CHILD: Final = Table(
     "registry_child",
     METADATA,

@@ -332,7 +332,6 @@ def _bump_everywhere(scope: Scope, write: Revoke) -> None:
     holds_blob = (
         select(MANIFEST.c.repository, subject)
         .join(EDGE, and_(EDGE.c.repository == MANIFEST.c.repository, EDGE.c.manifest == MANIFEST.c.digest))
-        .join(REPOSITORY, EDGE.c.repository == REPOSITORY.c.name)  # the key of EDGE begins with it
         .where(EDGE.c.blob == digest)
     )
     touched = union(

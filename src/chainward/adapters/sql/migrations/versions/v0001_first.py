@@ -309,6 +309,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.PrimaryKeyConstraint("repository", "blob", "manifest", name=op.f("pk_registry_edge")),
         sqlite_with_rowid=False,
     )
+    op.create_index("ix_registry_edge_blob", "registry_edge", ["blob"], unique=False)
     op.create_table(
         "registry_enforcement",
         sa.Column("revocation", sa.BigInteger(), autoincrement=False, nullable=False),
