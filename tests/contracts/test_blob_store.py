@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import mmap
 import os
 import tempfile
 import time
@@ -28,6 +29,8 @@ from chainward.registry.errors import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chainward.registry.model import Seal
 
 UPLOAD = "0123456789abcdef" * 2
@@ -245,6 +248,45 @@ def test_a_symbolic_link_in_place_of_a_blob_is_not_followed(store: LocalBlobs, t
     path.symlink_to(tmp_path / "elsewhere")
     with pytest.raises(IntegrityViolated):
         store.open(Digest.of(b"data"))
+
+
+def test_a_mapping_that_outlives_the_proof_cannot_slip_bytes_in_after_it(store: LocalBlobs, tmp_path: Path) -> None:
+    """The kernel notes the first write through a mapping only; those after the proof would go unseen."""
+    data = b"data" * 2048
+    keep(store, data)
+    path = path_of(tmp_path, Digest.of(data))
+    path.chmod(0o600)
+    with path.open("r+b") as handle, closing(mmap.mmap(handle.fileno(), 0)) as mapping:
+        mapping[0:1] = b"d"
+        with closing(store.open(Digest.of(data))) as reader, pytest.raises(BlobStoreUnavailable, match="for writing"):
+            reader.prove(Digest.of(data))
+    with closing(store.open(Digest.of(data))) as reader:
+        assert reader.prove(Digest.of(data)) == reader.seal
+
+
+@pytest.mark.parametrize("attack", [flip_a_byte, flip_and_set_the_time_back])
+def test_an_upload_that_others_write_to_becomes_no_blob(
+    store: LocalBlobs, tmp_path: Path, attack: Callable[[Path], None]
+) -> None:
+    store.create(UPLOAD)
+    store.append(UPLOAD, 0, [b"da"])
+    settle()
+    attack(tmp_path / "uploads" / UPLOAD)
+    store.append(UPLOAD, 2, [b"ta"])
+    with pytest.raises(DigestMismatch):
+        store.finish(UPLOAD, Digest.of(b"data"), None)
+
+
+@pytest.mark.parametrize("attack", [flip_a_byte, flip_and_set_the_time_back])
+def test_an_upload_that_others_write_to_at_its_end_becomes_no_blob(
+    store: LocalBlobs, tmp_path: Path, attack: Callable[[Path], None]
+) -> None:
+    store.create(UPLOAD)
+    store.append(UPLOAD, 0, [b"data"])
+    settle()
+    attack(tmp_path / "uploads" / UPLOAD)
+    with pytest.raises(DigestMismatch):
+        store.finish(UPLOAD, Digest.of(b"data"), None)
 
 
 def test_a_pipe_in_place_of_a_blob_does_not_hang_the_reader(store: LocalBlobs, tmp_path: Path) -> None:

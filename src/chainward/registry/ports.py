@@ -56,6 +56,7 @@ class BlobReader(Protocol):
 
         Raises:
             IntegrityViolated: it does not hash to ``digest``, or kept changing while it was read.
+            BlobStoreUnavailable: it cannot be proven now, because somebody is about to write to it.
         """
         ...
 

@@ -1,9 +1,11 @@
-"""The disk: its errors in the words of the registry, and what makes a change of a folder survive a power loss."""
+"""The disk: its errors in the words of the registry, what makes a folder's names durable, and who writes to a file."""
 
 from __future__ import annotations
 
 import errno
 import os
+import signal
+import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["Folders", "on_disk", "sync_folder"]
+__all__ = ["Folders", "is_open_for_writing", "on_disk", "sync_folder"]
 
 
 @contextmanager
@@ -34,6 +36,25 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def is_open_for_writing(descriptor: int) -> bool:
+    """Whether anybody, ourselves included, has a file open for writing or mapped so; False where that cannot be told.
+
+    Linux gives a read lease on a file only while nobody does (fcntl(2), F_SETLEASE). It is given back at once; should
+    somebody open the file within that moment, the signal that says so is one that is ignored.
+    """
+    if sys.platform != "linux":
+        return False
+    import fcntl
+
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN  # anything else: a file system without leases, or a file of somebody else
+    fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    return False
 
 
 class Folders:

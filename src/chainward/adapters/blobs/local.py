@@ -3,9 +3,8 @@
 A blob is written to an upload file while it is hashed, synced, linked into place, and its folder synced, in that
 order; so after a power loss a name either leads to all of its bytes or does not exist. A file in place is never
 written to again, only replaced as a whole. Its seal is made of inode, size, mtime and ctime: every write, rename or
-replacement by others changes at least one of them, and no program can set ctime back. What it cannot see: a write
-through a shared mapping that was made, and written to, before the file was last proven; the kernel notes the time of
-the first such write only, until it has flushed the page.
+replacement by others changes at least one of them, and no program can set ctime back. While a file is proven nobody may
+have it open for writing, because the kernel notes only the time of the first write to a page through a mapping.
 """
 
 from __future__ import annotations
@@ -49,10 +48,11 @@ _NO_FOLLOW: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 @dataclass(slots=True)
 class _Running:
-    """The hash over the first ``size`` bytes of an upload."""
+    """The hash over the first ``size`` bytes of an upload, which holds for as long as the file has this ``seal``."""
 
     hasher: _Hash
     size: int = 0
+    seal: Seal | None = None
 
 
 class LocalBlobs:
@@ -93,8 +93,12 @@ class LocalBlobs:
         """Begin an empty upload."""
         path = self._file(upload)
         with on_disk("starting an upload"):
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600))
-        self._remember(upload, _Running(Algorithm.SHA256.hasher()))
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_FOLLOW, 0o600)
+            try:
+                seal = seal_of(os.fstat(descriptor))
+            finally:
+                os.close(descriptor)
+        self._remember(upload, _Running(Algorithm.SHA256.hasher(), seal=seal))
 
     def size(self, upload: str) -> int:
         """Return how many bytes were received."""
@@ -113,12 +117,14 @@ class LocalBlobs:
                 size = os.fstat(descriptor).st_size
                 if size != offset:
                     raise UploadRangeWrong(offset, size=size, upload=upload)
+                if running is not None and running.seal != seal_of(os.fstat(descriptor)):
+                    running = None  # somebody else wrote to it: it is hashed again at the end
                 end = _write(descriptor, offset, chunks, running)
+                seal = seal_of(os.fstat(descriptor))
             finally:
                 os.close(descriptor)
         if running is not None:
-            running.size = end
-            self._remember(upload, running)
+            self._remember(upload, _Running(running.hasher, end, seal))
         return end
 
     def cut(self, upload: str, size: int) -> None:
@@ -157,9 +163,9 @@ class LocalBlobs:
             return sorted(entry.name for entry in entries if _ID.match(entry.name) and _written_at(entry) < limit)
 
     def _verify(self, upload: str, descriptor: int, digest: Digest) -> None:
-        size = os.fstat(descriptor).st_size
-        running = self._take(upload, size)
-        if running is None or digest.algorithm is not Algorithm.SHA256:
+        seal = seal_of(os.fstat(descriptor))
+        running = self._take(upload, seal.size)
+        if running is None or running.seal != seal or digest.algorithm is not Algorithm.SHA256:
             actual = _hash(descriptor, digest)
         else:
             actual = running.hasher.hexdigest()

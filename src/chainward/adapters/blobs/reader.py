@@ -11,8 +11,8 @@ import os
 import stat
 from typing import TYPE_CHECKING, Final
 
-from chainward.adapters.blobs.disk import on_disk
-from chainward.registry.errors import IntegrityViolated
+from chainward.adapters.blobs.disk import is_open_for_writing, on_disk
+from chainward.registry.errors import BlobStoreUnavailable, IntegrityViolated
 from chainward.registry.model import Seal
 
 if TYPE_CHECKING:
@@ -59,9 +59,17 @@ class LocalReader:
         raise IntegrityViolated(f"{self._digest} was changed while it was read")
 
     def prove(self, digest: Digest) -> Seal:
-        """Hash the whole file and return the seal under which it was read."""
+        """Hash the whole file and return the seal under which it was read.
+
+        Raises:
+            IntegrityViolated: it does not hash to ``digest``, or kept changing.
+            BlobStoreUnavailable: somebody has it open for writing. Whether it is good will be known when they are done:
+                when a mapping was written to before, no time of the file tells that it is written to again.
+        """
         for _ in range(_TRIES):
             before = os.fstat(self._descriptor)
+            if is_open_for_writing(self._descriptor):
+                raise BlobStoreUnavailable(f"the file of {digest} is open for writing, so it cannot be proven")
             actual = self._hash(digest)
             if seal_of(os.fstat(self._descriptor)) != seal_of(before):
                 continue
