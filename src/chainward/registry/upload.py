@@ -125,7 +125,11 @@ class Uploader:
         expires_at = now + self._limits.upload_lifetime
         session = UploadSession(self._new_id(), repository, context.actor.name, now, expires_at)
         self._files.create(session.id)
-        self._ledger.commit((), (StartUpload(session),), context=context)
+        try:
+            self._ledger.commit((), (StartUpload(session),), context=context)
+        except BaseException:
+            self._files.abort(session.id)
+            raise
         return session
 
     def received(self, repository: RepositoryName, upload: str, context: Context) -> int:
