@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -15,6 +16,7 @@ from typing import Any
 
 import httpx
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.table import Table
@@ -32,6 +34,7 @@ PIP_SETTINGS = (
 )
 START_SECONDS = 30
 WIDTH = 120
+LONG_DIGEST = re.compile(r"(sha256:[0-9a-f]{12})[0-9a-f]+")
 
 
 class TourError(Exception):
@@ -67,8 +70,9 @@ class Stage:
 
     def prove(self, claim: str, evidence: str) -> None:
         """Note for the table at the end what was just seen."""
-        self.proven.append((claim, evidence))
-        self.console.print(f"[green]✓[/green] {claim}: {evidence}", markup=True)
+        shown = LONG_DIGEST.sub(r"\1…", evidence)
+        self.proven.append((claim, shown))
+        self.console.print(f"[green]✓[/green] {claim}: {escape(shown)}")
 
     def conclude(self) -> None:
         """Print the table of what was proven."""
@@ -76,7 +80,7 @@ class Stage:
         table.add_column("claim", ratio=2)
         table.add_column("seen", ratio=3, overflow="fold")
         for claim, evidence in self.proven:
-            table.add_row(claim, evidence)
+            table.add_row(claim, escape(evidence))
         self.console.print()
         self.console.print(table)
 
