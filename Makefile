@@ -43,7 +43,7 @@ check: $(VENV)/.dev ## Lint, types, import contracts, documentation
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python tools/docs.py --check
-	@$(BIN)/mkdocs build --quiet --strict --site-dir site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
 
 fmt: $(VENV)/.dev ## Format the code and mend what the linter can mend
 	@$(BIN)/ruff check --fix --quiet . || true
@@ -62,7 +62,7 @@ bench: $(VENV)/.dev ## Measure what the product promises about speed
 	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 docs: $(VENV)/.dev docs-generate ## Build the documentation into site/
-	@$(BIN)/mkdocs build --quiet --strict --site-dir site
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict --site-dir site
 
 docs-generate: $(VENV)/.dev ## Write the generated reference pages anew
 	@$(BIN)/python tools/docs.py
