@@ -35,7 +35,8 @@ def _sections(command: click.Command, name: str, parent: click.Context | None) -
 
 def render() -> str:
     """Return the page."""
-    root = click.Context(cli, info_name="chainward", terminal_width=WIDTH, max_content_width=WIDTH)
+    settings = {**cli.context_settings, "terminal_width": WIDTH, "max_content_width": WIDTH}
+    root = click.Context(cli, info_name="chainward", **settings)
     lines = [
         "# Command line",
         "",

@@ -160,3 +160,56 @@ def test_the_environment_does_not_reroute_requests(monkeypatch: pytest.MonkeyPat
     with served((200, {}, b"{}")) as (url, script), Remote(url, "t") as remote:
         assert remote.get("/x", dict) == {}
     assert script.asked[0][2] == "Bearer t"
+
+
+def test_who_may_not_look_for_a_blob_hears_from_the_upload_why() -> None:
+    body = b'{"errors":[{"code":"DENIED","message":"no","detail":{"code":"access-denied"}}]}'
+    with served((403, {}, b""), (403, {}, body)) as (url, _), Remote(url, "t") as remote:
+        registry = RemoteRegistry(remote)
+        assert registry.has_blob(REPOSITORY, Digest.of(CONTENT)) is False
+        with pytest.raises(Problem, match="no") as caught:
+            registry.put_blob(REPOSITORY, Digest.of(CONTENT), len(CONTENT), [CONTENT])
+    assert caught.value.code == "access-denied"
+
+
+@pytest.mark.parametrize("sent", [b"conten", b"content!", b""])
+def test_a_blob_of_another_size_is_not_sent(sent: bytes) -> None:
+    place = {"Location": "/v2/shop/web/blobs/uploads/1"}
+    with (
+        served((202, place, b""), (202, place, b"")) as (url, script),
+        Remote(url, "t") as remote,
+        pytest.raises(DigestMismatch),
+    ):
+        RemoteRegistry(remote).put_blob(REPOSITORY, Digest.of(CONTENT), len(CONTENT), [sent])
+    assert "PUT" not in [method for method, _, _ in script.asked]
+
+
+@pytest.mark.parametrize(
+    ("status", "kind"),
+    [
+        (400, Kind.INVALID),
+        (401, Kind.UNAUTHENTICATED),
+        (404, Kind.NOT_FOUND),
+        (418, Kind.INVALID),
+        (429, Kind.TOO_MANY),
+        (500, Kind.INTERNAL),
+        (502, Kind.UNAVAILABLE),
+        (503, Kind.UNAVAILABLE),
+    ],
+)
+def test_a_status_without_words_keeps_its_meaning_and_has_a_next_step(status: int, kind: Kind) -> None:
+    with served((status, {}, b"")) as (url, _), Remote(url, "t") as remote, pytest.raises(Problem) as caught:
+        remote.raw("/x")
+    assert (caught.value.kind, caught.value.code) == (kind, f"http-{status}")
+    assert caught.value.hint != Problem.hint
+
+
+def test_what_a_registry_refuses_is_a_refusal_and_not_a_lack_of_rights() -> None:
+    body = b'{"errors":[{"code":"DENIED","message":"gone","detail":{"code":"artifact-revoked"}}]}'
+    with (
+        served((403, {}, body)) as (url, _),
+        Remote(url, "t") as remote,
+        pytest.raises(Problem, match="gone") as caught,
+    ):
+        remote.raw("/v2/shop/web/manifests/1")
+    assert caught.value.kind is Kind.REFUSED

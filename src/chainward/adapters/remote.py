@@ -50,7 +50,7 @@ _JSON_LIMIT: Final = 16 * 1024 * 1024
 _PROBLEM_LIMIT: Final = 256 * 1024
 _ANSWER_SECONDS: Final = 300.0
 _TIMEOUT: Final = httpx.Timeout(60, connect=5)
-_NOT_FOUND: Final = frozenset({404})
+_NOT_SHOWN: Final = frozenset({401, 403, 404})
 _REASON: Final = 200
 
 
@@ -237,9 +237,12 @@ class RemoteRegistry:
         self._remote = remote
 
     def has_blob(self, repository: RepositoryName, digest: Digest) -> bool:
-        """Whether the repository has the blob already."""
+        """Whether the repository has the blob already; a no, too, where the caller may not look.
+
+        The answer to HEAD has no text, so a refusal is left to the upload that follows, which says why.
+        """
         path = f"/v2/{repository}/blobs/{digest}"
-        return self._remote.request("HEAD", path, allow=_NOT_FOUND).status not in _NOT_FOUND
+        return self._remote.request("HEAD", path, allow=_NOT_SHOWN).status not in _NOT_SHOWN
 
     def put_blob(self, repository: RepositoryName, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
         """Upload a blob as a stream; the registry checks its digest."""

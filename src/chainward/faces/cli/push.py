@@ -47,7 +47,8 @@ def command(
     Blobs that are there already are not sent again.
 
     \b
-    chainward push out shop/web:1.0 --bundle sign.sigstore.json --sbom sbom.cdx.json
+    chainward push out shop/web:1.0 --sbom sbom.cdx.json \\
+        --bundle sign.sigstore.json --bundle sbom.sigstore.json
     """
     from chainward.delivery.publish import publish
 

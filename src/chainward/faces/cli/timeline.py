@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _DETAILS: Final = 8
+_DULL: Final = frozenset({"media_type", "size"})
+_NOTHING: Final[tuple[object, ...]] = (None, "", [], {})
 _LONGEST: Final = 200
 
 
@@ -46,10 +48,13 @@ def command(image: str, at: PlatformAddress, as_json: bool) -> None:
 
 
 def _told(fact: Fact, digest: str) -> list[str]:
-    """Return a fact as a line that says when, what, who and where, and a line for each detail."""
+    """Return a fact as a line that says when, what, who and where, and a line for each detail that tells a person more.
+
+    ``--json`` has everything.
+    """
     when = fact["recorded_at"][:19].replace("T", " ")
     body = fact["body"] or {}
-    shown = {key: value for key, value in body.items() if value not in (None, "", [], {}, digest)}
+    shown = {key: value for key, value in body.items() if key not in _DULL and _tells(value) and value != digest}
     margin = max(map(len, shown), default=0)
     first = ["", f"{when}  {fact['schema'].partition('/')[0]}  by {fact['actor']}, fact {fact['index']}"]
     return first + [f"    {key.ljust(margin)}  {_short(value)}" for key, value in list(shown.items())[:_DETAILS]]
@@ -58,3 +63,7 @@ def _told(fact: Fact, digest: str) -> list[str]:
 def _short(value: object) -> str:
     text = value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _tells(value: object) -> bool:
+    return value is not False and value not in _NOTHING
