@@ -142,16 +142,15 @@ class Platform:
 
     def audit(self) -> AuditReport:
         """Recompute everything that is stored; raises LogTampered with all findings."""
-        from chainward.delivery.errors import AnchorViolated
+        from chainward.delivery.reconcile import Reconciliation
         from chainward.ledger.audit import audit
-        from chainward.ledger.errors import LogTampered
 
         with self.ledger.inspect() as view:
             report = audit(view, {log.origin: log.public_key for log in self.logs.values()})
-        try:
-            self.admissions.check()  # only now: the facts that vouch for the rows are proven to be those of the log
-        except AnchorViolated as violated:
-            raise LogTampered(violated.message, details={"findings": [violated.message], "count": 1}) from violated
+        # Only now: the facts that vouch for the rows are proven to be those of the log.
+        Reconciliation(
+            self.ledger, self.registry.revocations, self.signers, self.policies, self.tokens, self.admissions
+        ).check()
         return report
 
     def close(self) -> None:

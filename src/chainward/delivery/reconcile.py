@@ -1,0 +1,176 @@
+"""What decisions are made by, held against the facts that state it: revocations, signers, policies, tokens, admissions.
+
+A gate reads rows. Whoever can write to the database could take a revocation away, or slip in a signer, a policy or a
+token, and leave the log as it is. Every such row was committed with a fact, so the facts say which rows there must be.
+In: a ledger whose facts were proven to be those of the log. Out: LogTampered with findings, or nothing.
+
+What this cannot see: the secret of a token is in no fact, so another secret in the row of an old token goes unnoticed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from chainward.access.facts import TokenIssued, TokenRevocation
+from chainward.delivery.errors import AnchorViolated
+from chainward.delivery.evidence import FAILURES
+from chainward.kernel.digest import Digest
+from chainward.kernel.instant import rfc3339
+from chainward.kernel.problem import Problem
+from chainward.ledger.errors import LogTampered
+from chainward.policy.facts import PolicyActivated
+from chainward.registry.facts import Revoked
+from chainward.trust.facts import SignerDistrust, SignerTrusted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from chainward.access.tokens import Tokens
+    from chainward.delivery.record import AdmissionRecord
+    from chainward.ledger.commit import Ledger
+    from chainward.ledger.model import FactBody
+    from chainward.policy.activate import Policies
+    from chainward.registry.model import Revocation
+    from chainward.registry.revoke import Revoker
+    from chainward.trust.signers import Signers
+
+__all__ = ["Reconciliation"]
+
+_PAGE: Final = 1000
+_SHOWN: Final = 100
+Body = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """Compares rows with facts. Thread-safe; what is committed meanwhile is no finding."""
+
+    ledger: Ledger
+    revocations: Revoker
+    signers: Signers
+    policies: Policies
+    tokens: Tokens
+    admissions: AdmissionRecord
+
+    def check(self) -> None:
+        """Return when the rows are what the facts state.
+
+        Raises:
+            LogTampered: with all findings in ``details["findings"]``.
+        """
+        findings = self.findings()
+        if findings:
+            more = f" (and {len(findings) - 1} more findings)" if len(findings) > 1 else ""
+            shown = list(findings[:_SHOWN])
+            raise LogTampered(f"{findings[0]}{more}", details={"findings": shown, "count": len(findings)})
+
+    def findings(self) -> tuple[str, ...]:
+        """Return what rows say and facts do not, or the other way round."""
+        first = set(self._look())
+        # A commit between the read of rows and that of facts looks like a finding, but not twice.
+        return tuple(finding for finding in self._look() if finding in first) if first else ()
+
+    def _look(self) -> Iterator[str]:
+        for what, look in (
+            ("revocations", self._revocations),
+            ("signers", self._signers),
+            ("policies", self._policies),
+            ("tokens", self._tokens),
+            ("repeated admissions", self._admissions),
+        ):
+            try:
+                yield from look()
+            except Problem as problem:
+                if problem.kind in FAILURES:
+                    raise
+                yield f"the {what} in the tables cannot be read: {problem.message}"
+
+    def _stated(self, *kinds: type[FactBody]) -> Iterator[tuple[int, str, Body]]:
+        """Yield index, schema and body of the facts of some kinds, in order; retention keeps these kinds."""
+        after = -1
+        while facts := self.ledger.facts(after, _PAGE, frozenset(kind.schema for kind in kinds)):
+            after = facts[-1].index
+            yield from ((fact.index, fact.schema, fact.body) for fact in facts if fact.body is not None)
+
+    def _revocations(self) -> Iterator[str]:
+        rows = {row.fact_index: _words_of(row) for row in self._revoked()}
+        facts = {
+            index: (body["digest"], body["repository"], body["reason"]) for index, _, body in self._stated(Revoked)
+        }
+        for index in sorted(facts.keys() | rows.keys()):
+            digest = (facts.get(index) or rows[index])[0]
+            yield from _compare(f"the revocation of {digest} (fact {index})", facts.get(index), rows.get(index))
+
+    def _revoked(self) -> Iterator[Revocation]:
+        after = -1
+        while page := self.revocations.revocations(after, _PAGE):
+            after = page[-1].fact_index
+            yield from page
+
+    def _signers(self) -> Iterator[str]:
+        facts: dict[str, tuple[object, ...]] = {}
+        for _, schema, body in self._stated(SignerTrusted, SignerDistrust):
+            key = body["fingerprint"]
+            if schema == SignerTrusted.schema:
+                facts[key] = (body["name"], tuple(body["repositories"]), tuple(body["predicates"]), False)
+            elif key in facts:
+                facts[key] = (*facts[key][:3], True)
+        rows = {
+            each.fingerprint: (
+                each.name,
+                tuple(map(str, each.repositories)),
+                each.predicates,
+                each.distrusted_at is not None,
+            )
+            for each in self.signers.listed()
+        }
+        for key in sorted(facts.keys() | rows.keys()):
+            yield from _compare(f"the signer with key sha256:{key}", facts.get(key), rows.get(key))
+
+    def _policies(self) -> Iterator[str]:
+        newest = None
+        for index, _, body in self._stated(PolicyActivated):
+            newest = index
+            try:
+                row = str(Digest.of(self.policies.activation(index).document))
+            except Problem:
+                row = None
+            yield from _compare(f"the policy of epoch {index}", body["digest"], row)
+        for activation in self.policies.history(1):
+            if activation.epoch != newest:
+                yield f"the policy of epoch {activation.epoch} is in force, and no fact states that"
+
+    def _tokens(self) -> Iterator[str]:
+        facts: dict[str, tuple[object, ...]] = {}
+        for _, schema, body in self._stated(TokenIssued, TokenRevocation):
+            key = body["token_id"]
+            if schema == TokenIssued.schema:
+                facts[key] = (body["name"], tuple(body["bindings"]), body["expires_at"], False)
+            elif key in facts:
+                facts[key] = (*facts[key][:3], True)
+        rows = {
+            each.id: (each.name, tuple(map(str, each.bindings)), rfc3339(each.expires_at), each.revoked_at is not None)
+            for each in self.tokens.issued()
+        }
+        for key in sorted(facts.keys() | rows.keys()):
+            yield from _compare(f"the token {key}", facts.get(key), rows.get(key))
+
+    def _admissions(self) -> Iterator[str]:
+        try:
+            self.admissions.check()
+        except AnchorViolated as violated:
+            yield violated.message
+
+
+def _words_of(row: Revocation) -> tuple[str, str | None, str]:
+    return str(row.digest), str(row.repository) if row.repository else None, row.reason
+
+
+def _compare(what: str, fact: object, row: object) -> Iterator[str]:
+    if row is None:
+        yield f"{what} is stated by a fact, and was removed from the tables"
+    elif fact is None:
+        yield f"{what} stands in the tables, and no fact states it"
+    elif fact != row:
+        yield f"{what} is not in the tables what its fact states"
