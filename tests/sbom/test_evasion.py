@@ -363,3 +363,56 @@ def test_a_subject_whose_name_is_not_unicode_is_refused_with_a_code() -> None:
     assert sbom.generated == NOON
     with pytest.raises(Unwritable):
         encode(sbom)
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["git+https://", "git+http://", "git+ssh://"])
+@pytest.mark.parametrize("user", ["SECRET", "me:SECRET", "me:SE@CRET", ":SECRET", "SECRET:x-oauth-basic"])
+def test_a_token_in_the_address_of_a_locked_repository_is_not_published(scheme: str, user: str) -> None:
+    if scheme == "git+ssh://" and user.startswith("SECRET"):
+        user = f"git:{user}"  # over SSH a name alone is no secret
+    address = f"{scheme}{user}@git.example/a"
+    bare = address.removeprefix("git+")
+    files = {
+        "package-lock.json": json.dumps(
+            {"lockfileVersion": 3, "packages": {"node_modules/a": {"version": "1", "resolved": f"{address}#abc"}}}
+        ),
+        "uv.lock": f'version = 1\n[[package]]\nname = "b"\nversion = "1"\nsource = {{ git = "{bare}#abc" }}\n',
+        "pylock.toml": 'lock-version = "1.0"\n[[packages]]\nname = "c"\n'
+        f'vcs = {{type = "git", url = "{bare}", commit-id = "abc"}}\n',
+        "poetry.lock": '[[package]]\nname = "d"\nversion = "1"\n[package.source]\ntype = "git"\n'
+        f'url = "{bare}"\nresolved_reference = "abc"\n[metadata]\n',
+    }
+    sbom = inventory(files)
+    assert [component.name for component in sbom.components] == ["a", "b", "c", "d"]
+    for component in sbom.components:
+        assert "git.example/a" in component.purl.qualifier("vcs_url")
+    document = encode(sbom)
+    assert not any(part in document for part in (b"SECRET", b"CRET", b"oauth"))
+
+
+def test_an_extra_that_only_the_project_asks_for_is_an_edge_of_the_package_that_has_it() -> None:
+    text = """
+version = 1
+[[package]]
+name = "me"
+version = "1"
+source = { virtual = "." }
+dependencies = [{ name = "lib", extra = ["fast"] }]
+[[package]]
+name = "lib"
+version = "1"
+[package.optional-dependencies]
+fast = [{ name = "accelerator" }]
+slow = [{ name = "brake" }]
+[[package]]
+name = "accelerator"
+version = "1"
+[[package]]
+name = "brake"
+version = "1"
+"""
+    sbom = inventory({"uv.lock": text})
+    assert edge_names(sbom) == {("lib", "accelerator")}

@@ -16,6 +16,7 @@ from chainward.kernel.problem import Problem
 from chainward.sbom.catalogers.declaration import MEBIBYTE, Findings, Package, Source, Want
 from chainward.sbom.catalogers.hashes import readable
 from chainward.sbom.catalogers.javascript.modules import FOLDER, candidates, licence_of, name_in, npm
+from chainward.sbom.catalogers.origins import public
 from chainward.sbom.errors import UnreadableFile
 from chainward.sbom.model import Hash, Scope
 
@@ -119,7 +120,7 @@ def _finding(path: str, entry: _Entry, places: Collection[str], flaws: list[str]
         name, _, version = version.removeprefix(_ALIAS).rpartition("@")
     origin = next((text for text in (entry.resolved, version) if _is_origin(text)), "")
     return Package(
-        purl=npm(name, "" if version == origin else version, "" if origin.startswith("file:") else origin),
+        purl=npm(name, "" if version == origin else version, "" if origin.startswith("file:") else public(origin)),
         keys=(path,),
         wants=tuple(Want((found,)) for found in _targets(path, _wanted(entry), places)),
         scope=_scope(entry),

@@ -13,6 +13,7 @@ import msgspec
 from chainward.kernel.problem import Problem
 from chainward.sbom.catalogers.declaration import Findings, Package, Source, Want
 from chainward.sbom.catalogers.hashes import readable
+from chainward.sbom.catalogers.origins import public
 from chainward.sbom.catalogers.python.names import normalised, pypi, read_toml, requirement
 from chainward.sbom.model import Scope
 
@@ -81,7 +82,7 @@ def _origin(source: _Origin | None) -> dict[str, str]:
     if source is None or source.type != "git":
         return {}
     commit = f"@{source.resolved_reference}" if source.resolved_reference else ""
-    return {"vcs_url": f"git+{source.url}{commit}"}
+    return {"vcs_url": public(f"git+{source.url}{commit}")}
 
 
 def _scope(package: _Package) -> Scope:

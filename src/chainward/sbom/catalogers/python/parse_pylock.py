@@ -13,6 +13,7 @@ import msgspec
 from chainward.kernel.problem import Problem
 from chainward.sbom.catalogers.declaration import Findings, Package, Source, Want
 from chainward.sbom.catalogers.hashes import readable
+from chainward.sbom.catalogers.origins import public
 from chainward.sbom.catalogers.python.names import normalised, pypi, read_toml
 from chainward.sbom.errors import UnreadableFile
 
@@ -88,7 +89,7 @@ def _want(dependency: _Dependency) -> Want:
 def _origin(vcs: _Vcs | None) -> dict[str, str]:
     if vcs is None or not vcs.url:  # a path on the locker's own disk is nobody else's origin
         return {}
-    return {"vcs_url": f"{vcs.type}+{vcs.url}@{vcs.commit_id}"}
+    return {"vcs_url": public(f"{vcs.type}+{vcs.url}@{vcs.commit_id}")}
 
 
 def _hashes(package: _Package) -> Iterator[str]:

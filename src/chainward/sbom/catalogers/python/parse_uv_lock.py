@@ -6,6 +6,7 @@ development groups lead to has the scope ``dev``; what only an extra of the proj
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from chainward.kernel.problem import Problem
 from chainward.sbom.catalogers.declaration import Findings, Package, Source, Want
 from chainward.sbom.catalogers.hashes import readable
+from chainward.sbom.catalogers.origins import public
 from chainward.sbom.catalogers.python.names import normalised, pypi, read_toml
 from chainward.sbom.catalogers.python.reach import Reach
 from chainward.sbom.errors import UnreadableFile
@@ -65,27 +67,32 @@ def parse_uv_lock(source: Source) -> Findings:
     own = [package for package in lock.package if package.is_first_party]
     others = [package for package in lock.package if not package.is_first_party]
     reach = _reach(own, others)
-    direct = {key for package in own for want in _all_wants(package) for key in want.alternatives}
+    asked: dict[str, set[str]] = {}  # what the project asks for, and which extras of it
+    for want in (want for package in own for want in _all_wants(package)):
+        for key in want.alternatives:
+            asked.setdefault(key, set()).update(want.asks_for)
     packages: list[Package] = []
     flaws: list[str] = []
     for package in others:
         try:
-            packages.append(_finding(package, reach, direct, flaws))
+            packages.append(_finding(package, reach, asked, flaws))
         except Problem as problem:
             flaws.append(f"package {package.name[:60]!r}: {problem.message}")
     return Findings(tuple(packages), tuple(flaws))
 
 
-def _finding(package: _Package, reach: Reach, direct: set[str], flaws: list[str]) -> Package:
+def _finding(package: _Package, reach: Reach, asked: Mapping[str, set[str]], flaws: list[str]) -> Package:
     keys = _keys(package)
+    extras = {extra for key in keys for extra in asked.get(key, ())}
     files = (package.sdist, *package.wheels)
     return Package(
         purl=pypi(package.name, package.version or "", _origin(package.source)),
         keys=keys,
-        wants=tuple(_wants(package)),
+        # The project is no component, so its asking for an extra is settled here.
+        wants=tuple(replace(want, feature="") if want.feature in extras else want for want in _wants(package)),
         scope=reach.scope_of(keys[0]),
         hashes=readable((found.hash for found in files if found and found.hash), flaws),
-        is_direct=not direct.isdisjoint(keys),
+        is_direct=not asked.keys().isdisjoint(keys),
     )
 
 
@@ -126,4 +133,4 @@ def _reach(own: Sequence[_Package], others: Sequence[_Package]) -> Reach:
 
 
 def _origin(source: Mapping[str, str]) -> dict[str, str]:
-    return {"vcs_url": f"git+{source['git']}"} if "git" in source else {}
+    return {"vcs_url": public(f"git+{source['git']}")} if "git" in source else {}
