@@ -155,6 +155,17 @@ def test_a_uv_lock_of_a_version_to_come_is_unreadable_and_not_half_read() -> Non
         parsed(UV_LOCK, 'version = 2\n[[package]]\nname = "a"\nversion = "1"\n')
 
 
+def test_a_package_from_elsewhere_cannot_pass_for_the_project_itself() -> None:
+    uv = 'version = 1\n[[package]]\nname = "evil"\nversion = "1"\nsource = {{ {} = "x", {} = "y" }}\n'
+    for elsewhere in ("registry", "git", "url", "path"):
+        for own in ("virtual", "editable", "directory"):
+            assert list(by_name(parsed(UV_LOCK, uv.format(elsewhere, own)))) == ["evil"]
+    standard = 'lock-version = "1.0"\n[[packages]]\nname = "evil"\ndirectory = {path = "."}\n'
+    wheel = 'wheels = [{name = "evil.whl", hashes = {}}]\n'
+    assert list(by_name(parsed(PYLOCK, standard + wheel))) == ["evil"]
+    assert list(by_name(parsed(PYLOCK, standard))) == []
+
+
 def test_a_repository_on_the_lockers_own_disk_is_no_origin() -> None:
     text = 'lock-version = "1.0"\n[[packages]]\nname = "a"\nvcs = {type = "git", path = "../a", commit-id = "abc"}\n'
     assert [str(package.purl) for package in parsed(PYLOCK, text).packages] == ["pkg:pypi/a"]

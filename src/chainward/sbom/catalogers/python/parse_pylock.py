@@ -48,6 +48,11 @@ class _Package(msgspec.Struct, frozen=True):
     sdist: _File | None = None
     wheels: tuple[_File, ...] = ()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether a local directory is the only thing to install from; the standard allows nothing beside it."""
+        return self.directory is not None and not (self.vcs or self.archive or self.sdist or self.wheels)
+
 
 class _Lock(msgspec.Struct, frozen=True, rename="kebab"):
     lock_version: str
@@ -62,7 +67,7 @@ def parse_pylock(source: Source) -> Findings:
     packages: list[Package] = []
     flaws: list[str] = []
     for package in lock.packages:
-        if package.directory is not None:
+        if package.is_local:
             continue
         try:
             packages.append(_finding(package, flaws))

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["parse_uv_lock"]
 
 _VERSION: Final = 1
-_FIRST_PARTY: Final = ("virtual", "editable", "directory")
+_FIRST_PARTY: Final = frozenset({"virtual", "editable", "directory"})
+_ELSEWHERE: Final = frozenset({"registry", "git", "url", "path"})
 
 
 class _Dependency(msgspec.Struct, frozen=True):
@@ -51,7 +52,8 @@ class _Package(msgspec.Struct, frozen=True, rename="kebab"):
 
     @property
     def is_first_party(self) -> bool:
-        return any(kind in self.source for kind in _FIRST_PARTY)
+        # Where both are written, uv installs what lies elsewhere.
+        return not _FIRST_PARTY.isdisjoint(self.source) and _ELSEWHERE.isdisjoint(self.source)
 
 
 class _Lock(msgspec.Struct, frozen=True):
