@@ -50,7 +50,8 @@ def task_of(review: Review) -> Task:
     if not review.understood or review.subresource not in _RUNNING:
         return Task(Level.UNKNOWN)
     if not review.images:
-        return Task(Level.NOTHING)
+        # A Pod has at least one container: one in which none was found was not understood.
+        return Task(Level.UNKNOWN if is_pod(review) else Level.NOTHING)
     named = dict.fromkeys(use.text for use in review.images)
     before = {use.text for use in review.previous_images} if review.operation is Operation.UPDATE else set()
     level = Level.POD if is_pod(review) else Level.CONTROLLER
