@@ -96,3 +96,17 @@ def test_an_admitted_pod_does_not_open_the_gate_for_a_foreign_image_beside_it(ri
         rig, review_of(ours, "evil.example/x:1", operation="UPDATE", before=(ours,), subResource="ephemeralcontainers")
     )
     assert _codes(answer) == {"image-host-foreign"}
+
+
+def test_a_pod_with_very_many_images_does_not_fill_the_log_with_denials(rig: Rig) -> None:
+    before = len(rig.ledger.facts(-1, 10_000))
+    answer = _ask(rig, review_of(*[f"{HOST}/shop/web:{number}" for number in range(20_000)]))
+    assert not answer.allowed
+    assert "20000 different images" in answer.message
+    assert len(rig.ledger.facts(-1, 10_000)) == before
+
+
+def test_a_pod_that_names_one_image_very_often_is_decided_about_once(rig: Rig) -> None:
+    rig.push(rig.release())
+    assert _ask(rig, review_of(*[f"{HOST}/shop/web:1"] * 5000)).allowed
+    assert len(rig.bodies("delivery.admission-allowed/1")) == 1

@@ -44,6 +44,8 @@ _PLATFORM: Final = "platform"
 _DENIED: Final = "denied"
 _DEFAULT_TIMEOUT: Final = timedelta(seconds=10)  # what the API server assumes when a webhook names none
 _ATTEMPTS: Final = 4
+# Of one workload. Each image that is denied becomes a fact, so whoever may make Pods could otherwise fill the log.
+_MOST_IMAGES: Final = 256
 # The same few names come by again and again; a name that cannot be read is not kept.
 _parsed: Final = lru_cache(maxsize=8192)(ImageName.parse)
 _MAX_NAME: Final = 1024
@@ -119,6 +121,8 @@ class Admission:
         ignored = task.level is Level.CONTROLLER and self._rules.controllers is Controllers.IGNORE
         if task.level is Level.NOTHING or ignored:
             return AdmissionAnswer(allowed=True)
+        if len(task.new) + len(task.known) > _MOST_IMAGES:
+            return _too_many(len(task.new) + len(task.known))
         with self._record.presence():
             return self._decide(review, task, context, timeout or _DEFAULT_TIMEOUT)
 
@@ -257,6 +261,14 @@ def _case_of(review: Review, context: Context) -> Case:
     """Return who asks for what, each part short enough for a fact: whoever chooses a name must not fail the call."""
     parts = (review.username, review.namespace, review.uid)
     return Case(context.actor.name, *(part[:_MAX_PART] for part in parts))
+
+
+def _too_many(count: int) -> AdmissionAnswer:
+    return AdmissionAnswer(
+        allowed=False,
+        message=f"the workload names {count} different images, at most {_MOST_IMAGES} are decided about "
+        "[admission-too-many-images]\n  -> split the workload",
+    )
 
 
 def _failed(name: str, code: str, message: str, next_step: str) -> Check:
