@@ -183,14 +183,19 @@ class ResultWriter:
             handle.write(content)
 
     def complete(self) -> None:
-        """Put the folder in place; what stood there before is removed."""
+        """Put the folder in place; what stood there goes, and only once the new one can come."""
         self._staging.chmod(0o755)
         if not self._target.exists():
             self._staging.rename(self._target)
             return
         former = Path(tempfile.mkdtemp(prefix=f".{self._target.name}.", dir=self._target.parent))
         self._target.rename(former / "former")
-        self._staging.rename(self._target)
+        try:
+            self._staging.rename(self._target)
+        except OSError:
+            (former / "former").rename(self._target)
+            former.rmdir()
+            raise
         shutil.rmtree(former)
 
     def abandon(self) -> None:

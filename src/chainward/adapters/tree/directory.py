@@ -42,6 +42,8 @@ class DirectoryTree:
         self._unreadable.clear()
         if self._root.is_file():
             parent, names = self._root.parent, [self._root.name]
+            if not wanted(_printable(self._root.name)):
+                self._unreadable.append(Unreadable(_printable(self._root.name), "no file of this name is looked at"))
         elif self._root.is_dir():
             parent, names = self._root, self._walk(wanted)
         else:
@@ -50,7 +52,7 @@ class DirectoryTree:
         yield from sorted((file for file in found if wanted(file.path)), key=lambda file: file.path)
 
     def unreadable(self) -> tuple[Unreadable, ...]:
-        """The folders that could not be listed."""
+        """The folders that could not be listed, or the one file that nobody wanted."""
         return tuple(self._unreadable)
 
     def _walk(self, wanted: Callable[[str], bool]) -> list[str]:
