@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Final, Self, assert_never
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -139,7 +139,7 @@ def _label_of(pem: bytes) -> bytes:
 def _open(pem: bytes, passphrase: bytes | None, refusal: KeyMalformed | PassphraseWrong) -> PrivateKey:
     try:
         key = load_pem_private_key(pem, passphrase)
-    except UnsupportedAlgorithm:
+    except (UnsupportedAlgorithm, InternalError):  # the latter for parameters that OpenSSL itself refuses
         raise KeyUnsupported("the key, or the way it is encrypted, is of an unknown type") from None
     except (ValueError, TypeError):
         raise refusal from None
