@@ -10,6 +10,7 @@ A document cannot be read as two things: the ``mediaType`` inside must agree wit
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -65,6 +66,8 @@ DOCKER_LAYER_GZIP: Final = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 MANIFEST_TYPES: Final = frozenset({OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_MANIFEST_LIST})
 _INDEX_TYPES: Final = frozenset({OCI_INDEX, DOCKER_MANIFEST_LIST})
 _DOCKER_SCHEMA_1: Final = "application/vnd.docker.distribution.manifest.v1+"
+_TYPE: Final = re.compile(r"[!-~][ -~]{0,254}\Z")
+_MOST_BYTES: Final = 1 << 63
 _NOT_DISTRIBUTED: Final = (
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
     "application/vnd.docker.image.rootfs.foreign.diff.tar",
@@ -151,16 +154,16 @@ class _WireDescriptor(msgspec.Struct, frozen=True, kw_only=True, rename="camel")
 
     def value(self) -> Descriptor:
         digest = Digest.parse(self.digest)
-        if self.size < 0:
-            raise Malformed(_WHAT, f"the size of {digest} is negative")
+        if not 0 <= self.size < _MOST_BYTES:
+            raise Malformed(_WHAT, f"the size of {digest} is negative or beyond 64 bits")
         if not self.media_type:
             raise Malformed(_WHAT, f"{digest} has no media type")
         return Descriptor(
-            self.media_type,
+            _type(self.media_type),
             digest,
             self.size,
             self.annotations or {},
-            self.artifact_type or None,
+            _type(self.artifact_type) if self.artifact_type else None,
             None if self.data is None else _embedded(self.data, digest, self.size),
             tuple(self.urls or ()),
             None if self.platform is None else _platform(self.platform),
@@ -257,7 +260,7 @@ def _index(wire: _WireManifest, media_type: str) -> Manifest:
         raise Malformed(_WHAT, "an index has manifests")
     return Manifest(
         media_type=media_type,
-        artifact_type=wire.artifact_type or None,
+        artifact_type=_type(wire.artifact_type) if wire.artifact_type else None,
         manifests=tuple(child.value() for child in wire.manifests or ()),
         subject=wire.subject.value() if wire.subject else None,
         annotations=wire.annotations or {},
@@ -271,12 +274,19 @@ def _manifest(wire: _WireManifest, media_type: str) -> Manifest:
         raise Malformed(_WHAT, "a manifest has a config")
     return Manifest(
         media_type=media_type,
-        artifact_type=wire.artifact_type or None,
+        artifact_type=_type(wire.artifact_type) if wire.artifact_type else None,
         config=wire.config.value(),
         layers=tuple(layer.value() for layer in wire.layers or ()),
         subject=wire.subject.value() if wire.subject else None,
         annotations=wire.annotations or {},
     )
+
+
+def _type(text: str) -> str:
+    """Return a media type, which is a line of ASCII; tolerant of what RFC 6838 does not allow, as registries are."""
+    if _TYPE.match(text) is None:
+        raise Malformed(_WHAT, f"{text[:80]!r} is not a media type")
+    return text
 
 
 def _embedded(text: str, digest: Digest, size: int) -> bytes:
