@@ -231,7 +231,7 @@ DESCRIPTORS = st.builds(
     digests(),
     st.integers(0, 2**53),
     st.dictionaries(TEXT, TEXT, max_size=2),
-    st.none() | TEXT.filter(bool),
+    st.none() | st.from_regex(r"[!-~][ -~]{0,20}", fullmatch=True),
     urls=st.lists(TEXT, max_size=2).map(tuple),
 )
 
