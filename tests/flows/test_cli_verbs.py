@@ -82,8 +82,8 @@ def test_a_token_without_a_file_is_shown_this_once(desk: Desk) -> None:
 def test_services_and_environments_are_declared_and_listed(desk: Desk) -> None:
     words = ("--owner", "team-pay", "--tier", "1", "--repositories", "pay/**", "--repositories", "ledger/*")
     assert desk.ask("service", "declare", "pay", *words)["repositories"] == ["pay/**", "ledger/*"]
-    answer = desk.ask("service", "environment", "lab", "--order", "1", "--namespaces", "lab-*")
-    assert answer == {"name": "lab", "order": 1, "namespaces": ["lab-*"]}
+    answer = desk.ask("service", "environment", "lab", "--order", "900", "--namespaces", "lab-*")
+    assert answer == {"name": "lab", "order": 900, "namespaces": ["lab-*"]}
     listed = desk.ask("service", "list")
     assert "pay" in {each["name"] for each in listed["services"]}
     assert {"lab", "dev", "staging", "prod"} <= {each["name"] for each in listed["environments"]}

@@ -13,6 +13,7 @@ import sys
 from typing import Final
 
 import click
+from click.utils import PacifyFlushWrapper
 
 from chainward import __version__
 from chainward.faces.cli.exits import BROKEN_PIPE, INTERRUPTED, report, report_defect, report_usage
@@ -112,6 +113,10 @@ def _run() -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("stopped", err=True)
         return INTERRUPTED
+    except SystemExit as end:
+        if isinstance(sys.stdout, PacifyFlushWrapper):  # click met the broken pipe before we did, and calls that 1
+            return BROKEN_PIPE
+        return end.code if isinstance(end.code, int) else 0
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
         return BROKEN_PIPE
