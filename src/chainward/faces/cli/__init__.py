@@ -13,7 +13,6 @@ import sys
 from typing import Final
 
 import click
-from click.utils import PacifyFlushWrapper
 
 from chainward import __version__
 from chainward.faces.cli.exits import BROKEN_PIPE, INTERRUPTED, report, report_defect, report_usage
@@ -103,23 +102,31 @@ def main() -> None:
 
 
 def _run() -> int:
+    stdout = sys.stdout
     try:
         status = cli.main(prog_name="chainward", standalone_mode=False)
         sys.stdout.flush()
-    except Problem as problem:
-        return report(problem)
-    except click.ClickException as error:
-        return report_usage(error)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped", err=True)
-        return INTERRUPTED
     except SystemExit as end:
-        if isinstance(sys.stdout, PacifyFlushWrapper):  # click met the broken pipe before we did, and calls that 1
+        if sys.stdout is not stdout:  # click met a broken pipe: then, and only then, it puts a wrapper here
             return BROKEN_PIPE
-        return end.code if isinstance(end.code, int) else 0
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
-        return BROKEN_PIPE
-    except Exception as defect:  # noqa: BLE001 - the last place that can tell a defect from a refusal
-        return report_defect(defect)
+        status = end.code
+    except BaseException as end:  # noqa: BLE001 - the last place that can tell a defect from a refusal
+        return _status_of(end)
     return status if isinstance(status, int) else 0
+
+
+def _status_of(end: BaseException) -> int:
+    """Report how a command ended, and return the exit status of that."""
+    match end:
+        case Problem():
+            return report(end)
+        case click.ClickException():
+            return report_usage(end)
+        case click.Abort() | KeyboardInterrupt():
+            click.echo("stopped", err=True)
+            return INTERRUPTED
+        case BrokenPipeError():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter complains at its end
+            return BROKEN_PIPE
+        case _:
+            return report_defect(end)

@@ -55,7 +55,7 @@ def report_usage(error: click.ClickException) -> int:
     return EXIT_STATUS[Kind.INVALID]
 
 
-def report_defect(error: Exception) -> int:
+def report_defect(error: BaseException) -> int:
     """Print what a report of a defect needs and return the exit status."""
     traceback.print_exception(error)
     message = f"{type(error).__name__}: {error}"
