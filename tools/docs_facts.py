@@ -71,7 +71,9 @@ def _fact(kind: type[FactBody]) -> list[str]:
     lines = [f"### `{kind.schema}`", "", " ".join(first.split()), ""]
     if rest.strip():
         lines += [" ".join(rest.split()).replace("``", "`"), ""]
-    lines += [f"Feeds: {', '.join(kind.feeds) or 'timelines only'}", "", "| member | type |", "|---|---|"]
+    room = kind.schema.partition(".")[0]
+    feeds = ", ".join(kind.feeds) or "timelines only"
+    lines += [f"Written by: the room `{room}`. Feeds: {feeds}.", "", "| member | type |", "|---|---|"]
     hints = get_type_hints(kind)
     for field in msgspec.structs.fields(kind):
         hint = hints[field.name]
