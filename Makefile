@@ -55,8 +55,9 @@ lock: $(VENV)/.venv-made ## Resolve the dependencies anew, a week old at least
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-find-links --python-version 3.11 \
 		--extra postgres --group dev pyproject.toml -o requirements/dev.lock
 
-conformance: $(VENV)/.dev ## Run foreign suites and stock clients that not every machine has
-	@$(BIN)/python -m pytest -n 0 tests/conformance $(ARGS)
+conformance: $(VENV)/.dev ## Run the stock clients that not every machine has: skopeo, debootstrap and dpkg, openssl
+	@$(BIN)/python -m pytest -n 0 tests/flows/test_skopeo.py tests/flows/test_oras_referrers.py \
+		tests/flows/test_sbom_of_a_debian_root.py tests/trust/test_independent_reader.py $(ARGS)
 
 bench: $(VENV)/.dev ## Measure what the product promises about speed
 	@for b in bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done

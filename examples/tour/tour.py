@@ -37,6 +37,7 @@ EVIDENCE = ("sign", "provenance", "sbom", "test-result")
 
 def main() -> int:
     """Walk through all steps."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the platform is stopped then as well
     stage = Stage(Path.cwd() / ".tour")
     started = time.monotonic()
     try:
