@@ -120,6 +120,53 @@ def test_an_upload_that_is_sent_to_another_place_is_refused(location: str) -> No
     assert len(script.asked) == 1
 
 
+REFERRERS = f"/v2/shop/web/referrers/{Digest.of(CONTENT)}"
+
+
+def page(number: int, link: str | None = None) -> tuple[int, dict[str, str], bytes]:
+    """Return a page of a list of referrers, and where it says that the next one is."""
+    body = b'{"schemaVersion": 2, "manifests": [{"n": %d}]}' % number
+    return 200, {"Link": link} if link is not None else {}, body
+
+
+def test_the_pages_of_a_list_of_referrers_are_read_to_the_last_one() -> None:
+    with (
+        served(page(1, f'<{REFERRERS}?last=1>; rel="next"'), page(2, "<?x>; rel=prev"), page(3)) as (url, script),
+        Remote(url, "t") as remote,
+    ):
+        assert RemoteRegistry(remote).referrers(REPOSITORY, Digest.of(CONTENT)) == [{"n": 1}, {"n": 2}]
+    assert [path for _, path, _ in script.asked] == [REFERRERS, f"{REFERRERS}?last=1"]
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        f"http://127.0.0.2:1{REFERRERS}?last=1",
+        f"//127.0.0.2{REFERRERS}",
+        f"http://user@127.0.0.1{REFERRERS}",
+        "/api/v1/tokens",
+        "/v2/shop/other/tags/list",
+        "?last=1",
+        "",
+    ],
+)
+def test_a_list_of_referrers_that_goes_on_elsewhere_gets_no_token_there(target: str) -> None:
+    with (
+        served(page(1, f'<{target}>; rel="next"'), page(2)) as (url, script),
+        Remote(url, "secret") as remote,
+        pytest.raises(AnswerUnexpected),
+    ):
+        RemoteRegistry(remote).referrers(REPOSITORY, Digest.of(CONTENT))
+    assert len(script.asked) == 1
+
+
+def test_a_list_of_referrers_without_end_is_given_up() -> None:
+    endless = [page(number, f'<{REFERRERS}?last=same>; rel="next"') for number in range(100)]
+    with served(*endless) as (url, script), Remote(url, "t") as remote, pytest.raises(AnswerUnexpected, match="long"):
+        RemoteRegistry(remote).referrers(REPOSITORY, Digest.of(CONTENT))
+    assert len(script.asked) == 64
+
+
 def test_a_blob_is_uploaded_in_three_requests() -> None:
     place = {"Location": "/v2/shop/web/blobs/uploads/1?state=a"}
     with served((202, place, b""), (202, place, b""), (201, {}, b"")) as (url, script), Remote(url, "t") as remote:

@@ -9,6 +9,7 @@ that the caller expects before anybody looks into it.
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import time
 from dataclasses import dataclass
@@ -50,6 +51,8 @@ _JSON_LIMIT: Final = 16 * 1024 * 1024
 _PROBLEM_LIMIT: Final = 256 * 1024
 _ANSWER_SECONDS: Final = 300.0
 _TIMEOUT: Final = httpx.Timeout(60, connect=5)
+_MAX_PAGES: Final = 64
+_NEXT: Final = re.compile(r'<([^<>]*)>\s*;\s*rel="?next"?\s*(?:[;,]|\Z)')
 _NOT_SHOWN: Final = frozenset({401, 403, 404})
 _REASON: Final = 200
 
@@ -290,8 +293,25 @@ class RemoteRegistry:
         return told
 
     def referrers(self, repository: RepositoryName, digest: Digest) -> list[dict[str, Any]]:
-        """Return the descriptors of everything that names ``digest`` as its subject."""
-        return self._remote.get(f"/v2/{repository}/referrers/{digest}", _Referrers)["manifests"]
+        """Return the descriptors of everything that names ``digest`` as its subject, from all pages of the list.
+
+        Raises:
+            AnswerUnexpected: the list has more than 64 pages or 64 MiB, or its next page lies elsewhere.
+        """
+        path = f"/v2/{repository}/referrers/{digest}"
+        found: list[dict[str, Any]] = []
+        left, target = _ANSWER_LIMIT, path
+        for _ in range(_MAX_PAGES):
+            reply = self._remote.request("GET", target, limit=min(left, _JSON_LIMIT))
+            found += _shaped(reply, _Referrers, path)["manifests"]
+            left -= len(reply.content)
+            link = _NEXT.search(reply.headers.get("Link", ""))
+            if link is None:
+                return found
+            target = _same_host(link[1], self._remote.host)
+            if target.partition("?")[0] != path or left <= 0:
+                break
+        raise AnswerUnexpected(f"the list of what refers to {digest} is too long, or goes on elsewhere")
 
     def get_blob(self, repository: RepositoryName, digest: Digest, limit: int | None = None) -> bytes:
         """Return a blob of at most ``limit`` bytes, which hash to its digest."""
@@ -360,8 +380,8 @@ def _told_digest(reply: Reply) -> Digest:
 
 
 def _same_host(location: str, host: str) -> str:
-    """Return the path and query of an upload location; another host would get our token, so it is refused."""
+    """Return path and query of where the registry sends us next; another host would get our token, so it is refused."""
     parts = urlsplit(location)
     if (parts.netloc and parts.netloc != host) or not parts.path.startswith("/v2/"):
-        raise AnswerUnexpected(f"the registry sent the upload elsewhere: {location[:120]!r}")
+        raise AnswerUnexpected(f"the registry sent the request elsewhere: {location[:120]!r}")
     return parts.path + (f"?{parts.query}" if parts.query else "")
