@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.registry_stand import ALICE, BOB, SANDBOX, WEB, Stand, image_of, index_of
 
+from chainward.delivery.referrer import BUNDLES
 from chainward.formats.oci import OCI_INDEX, OCI_MANIFEST
 from chainward.kernel.digest import Algorithm, Digest
 from chainward.kernel.name import RepositoryName, Tag
@@ -21,13 +22,16 @@ from chainward.registry.errors import (
     StateMoved,
     TagImmutable,
 )
-from chainward.registry.model import RefusalPath, Revocation, Seal, TagState
+from chainward.registry.model import ArtifactTypes, RefusalPath, Revocation, Seal, TagState
 from chainward.registry.writes import MoveTag, QuarantineBlob, RemoveManifest, Revoke
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.databases import PlatformDatabase
+
+    from chainward.registry.listing import ReferrerPage
 
 
 @pytest.fixture
@@ -204,9 +208,93 @@ def test_referrers_are_listed_for_a_subject_that_does_not_exist_yet(stand: Stand
     ]
     listing = stand.registry.listing
     assert [one.digest for one in listing.referrers(WEB, Digest.of(image))] == evidence
-    boms = listing.referrers(WEB, Digest.of(image), "application/sbom")
-    assert [one.annotations["n"] for one in boms] == ["0", "2"]
+    boms = listing.referrer_page(WEB, Digest.of(image), ArtifactTypes("application/sbom"))
+    assert [boms.annotations[one.digest]["n"] for one in boms.referrers] == ["0", "2"]
+    assert boms.last is None
     assert listing.referrers(SANDBOX, Digest.of(image)) == []
+    assert listing.referrer_page(SANDBOX, Digest.of(image)).referrers == ()
+
+
+def referring(stand: Stand, subject: bytes, number: int, kind: str, text: str = "") -> Digest:
+    annotations = {"n": str(number), "text": text}
+    return stand.put(image_of(b"sbom", subject=subject, artifact_type=kind, annotations=annotations))
+
+
+def walked(stand: Stand, subject: bytes, limit: int, types: ArtifactTypes | None = None) -> Iterator[ReferrerPage]:
+    """Yield one page after the other, until there is none."""
+    last = None
+    while True:
+        page = stand.registry.listing.referrer_page(WEB, Digest.of(subject), types, last, limit)
+        yield page
+        last = page.last
+        if last is None:
+            return
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 7, 8])
+def test_pages_of_referrers_have_each_once_in_the_order_of_their_pushes(stand: Stand, limit: int) -> None:
+    image = stand.push_image()
+    stand.push_blob(b"sbom")
+    evidence = [referring(stand, image, number, f"application/kind-{number % 2}") for number in range(7)]
+    pages = list(walked(stand, image, limit))
+    assert [one.digest for page in pages for one in page.referrers] == evidence
+    assert [len(page.referrers) for page in pages[:-1]] == [limit] * (len(pages) - 1)
+    odd = walked(stand, image, limit, ArtifactTypes("application/kind-1"))
+    assert [one.digest for page in odd for one in page.referrers] == evidence[1::2]
+
+
+def test_a_prefix_of_artifact_types_is_taken_to_the_letter(stand: Stand) -> None:
+    image = stand.push_image()
+    stand.push_blob(b"sbom")
+    kinds = [BUNDLES, BUNDLES + ".v0.3+json", BUNDLES + "~", BUNDLES.upper(), BUNDLES[:-1], "a/%", "a/b", "z/z"]
+    digests = [referring(stand, image, number, kind) for number, kind in enumerate(kinds)]
+
+    def found(text: str, *, is_prefix: bool = True) -> list[Digest]:
+        types = ArtifactTypes(text, is_prefix)
+        return [one.digest for one in stand.registry.referrers(WEB, Digest.of(image), types)]
+
+    assert found(BUNDLES) == digests[:3]
+    assert found(BUNDLES, is_prefix=False) == digests[:1]
+    assert found("a/%") == digests[5:6]
+    assert found("a/_") == found("a/'") == []
+    assert found("") == digests
+
+
+def test_a_deleted_referrer_does_not_lose_the_place_of_who_pages(stand: Stand) -> None:
+    image = stand.push_image()
+    stand.push_blob(b"sbom")
+    evidence = [referring(stand, image, number, "a/b") for number in range(4)]
+    pages = walked(stand, image, 2)
+    assert [one.digest for one in next(pages).referrers] == evidence[:2]
+    stand.registry.deletions.manifest(WEB, evidence[1], ALICE)
+    assert [one.digest for one in next(pages).referrers] == evidence[2:]
+
+
+def test_referrers_pushed_while_somebody_pages_are_met_once_each_and_push_none_out(stand: Stand) -> None:
+    image = stand.push_image()
+    stand.push_blob(b"sbom")
+    before = [referring(stand, image, number, "a/b") for number in range(6)]
+    numbers = iter(range(6, 26))
+    with ThreadPoolExecutor(4) as pool:
+        pushed = [pool.submit(referring, stand, image, number, "a/b") for number in numbers]
+        during = [one.digest for page in walked(stand, image, 2) for one in page.referrers]
+        late = {future.result() for future in pushed}
+    assert during[:6] == before
+    assert len(during) == len(set(during))
+    assert set(during) <= {*before, *late}
+    after = [one.digest for page in walked(stand, image, 2) for one in page.referrers]
+    assert after[: len(during)] == during, "what was met has its place, and what comes later comes later"
+    assert set(after) == {*before, *late}
+
+
+def test_a_flood_of_referrers_with_huge_annotations_fills_no_page_beyond_its_bytes(stand: Stand) -> None:
+    image = stand.push_image()
+    stand.push_blob(b"sbom")
+    evidence = [referring(stand, image, number, "a/b", "x" * 1_500_000) for number in range(3)]
+    evidence.append(referring(stand, image, 3, "a/b", "x" * 4_100_000))
+    pages = list(walked(stand, image, 500))
+    assert [[one.digest for one in page.referrers] for page in pages] == [evidence[:2], evidence[2:3], evidence[3:]]
+    assert all(set(page.annotations) == {one.digest for one in page.referrers} for page in pages)
 
 
 def test_evidence_that_comes_or_goes_moves_the_epoch_of_its_subject_alone(stand: Stand) -> None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from chainward.delivery.model import Snapshot
     from chainward.kernel.name import Tag
-    from chainward.registry.model import Referrer, Revocation, StoredManifest
+    from chainward.registry.model import ArtifactTypes, Referrer, Revocation, StoredManifest
 
 WEB = f"{HOST}/shop/web:1"
 DEPLOYMENT = ("apps", "v1", "Deployment")
@@ -360,13 +360,15 @@ class CountingSource:
         self.delay: timedelta | None = None
         self.rig: Rig | None = None
 
-    def referrers(self, repository: RepositoryName, digest: Digest) -> Sequence[Referrer]:
+    def referrers(
+        self, repository: RepositoryName, digest: Digest, types: ArtifactTypes | None = None, limit: int | None = None
+    ) -> Sequence[Referrer]:
         self.gathered += 1
         if self.error is not None:
             raise self.error
         if self.delay is not None and self.rig is not None:
             self.rig.clock.advance(self.delay)
-        found: Sequence[Referrer] = self.inner.referrers(repository, digest)
+        found: Sequence[Referrer] = self.inner.referrers(repository, digest, types, limit)
         return found
 
     def revocation(self, repository: RepositoryName, *digests: Digest) -> Revocation | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import Engine, event
 from tests.delivery.rig import CONTEXT, REPOSITORY, Release, Rig
 
 from chainward.adapters.sql.errors import DatabaseUnavailable
+from chainward.adapters.sql.registry_tables import MANIFEST
 from chainward.delivery.errors import GateTimeout
 from chainward.delivery.evidence import Gathered, gather
 from chainward.delivery.local import LocalRegistry
@@ -16,6 +19,7 @@ from chainward.formats.bundle import BUNDLE_V03
 from chainward.formats.intoto import CYCLONEDX, Statement
 from chainward.formats.oci import EMPTY_BLOB, EMPTY_DESCRIPTOR, OCI_MANIFEST, Descriptor, Manifest, encode_manifest
 from chainward.kernel.digest import Digest
+from chainward.policy.model import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,7 +97,94 @@ def test_a_flood_of_bundles_costs_a_bounded_effort_and_hides_nothing_that_was_th
     found = _gather(rig, release, check_time=lambda: looked.append(1))
     assert len(looked) == 256
     assert len(found.statements) == 3
-    assert [each.code for each in found.rejected].count("evidence-too-large") == 7
+    assert [each.code for each in found.rejected].count("evidence-too-large") == 1
+
+
+class CountedRegistry:
+    """The registry, counting what is asked of it and how many referrers it told."""
+
+    def __init__(self, rig: Rig) -> None:
+        self._registry = rig.registry
+        self.asked: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        def ask(*arguments: Any) -> Any:
+            found = getattr(self._registry, name)(*arguments)
+            self.asked[name] += len(found) if name == "referrers" else 1
+            return found
+
+        return ask
+
+
+def _flood(rig: Rig, release: Release, numbers: range, artifact_type: str) -> None:
+    """Put referrers without contents into the database, as many thousand pushes would."""
+    row = {
+        "repository": str(REPOSITORY),
+        "media_type": OCI_MANIFEST,
+        "artifact_type": artifact_type,
+        "subject": str(release.digest),
+        "annotations": b"{}",
+        "pushed_at": rig.clock.now(),
+    }
+    bodies = [(number, b"flood %d" % number) for number in numbers]
+    rows = [
+        row | {"digest": str(Digest.of(body)), "size": len(body), "body": body, "fact_index": 10**6 + number}
+        for number, body in bodies
+    ]
+    with rig.platform.database.writer.begin() as connection:
+        connection.execute(MANIFEST.insert(), rows)
+
+
+def _cost(rig: Rig, release: Release) -> tuple[Counter[str], Counter[str]]:
+    """Return what one gathering asks of the registry, and which SQL it sends how often."""
+    source, statements = CountedRegistry(rig), Counter[str]()
+
+    def note(*call: Any) -> None:
+        statements[call[2]] += 1
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        _gather(rig, release, source)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    return source.asked, statements
+
+
+def test_a_flood_of_2000_referrers_leaves_the_cost_of_a_decision_flat(rig: Rig) -> None:
+    release = rig.release()
+    rig.push(release)
+    _cost(rig, release)  # the first one looks up whom to trust as well
+    alone = _cost(rig, release)
+    assert alone[0]["referrers"] == 3
+    _flood(rig, release, range(2000), "image/png")
+    assert _cost(rig, release) == alone, "what is no bundle costs nothing"
+    _flood(rig, release, range(2000, 2254), BUNDLE_V03)
+    full = _cost(rig, release)
+    assert full[0]["referrers"] == 257
+    _flood(rig, release, range(2254, 4254), BUNDLE_V03)
+    assert _cost(rig, release) == full, "bundles beyond those that are read cost nothing"
+
+
+def test_a_flood_before_the_honest_evidence_can_only_deny(rig: Rig) -> None:
+    release = rig.release()
+    rig.push(release, without=tuple(release.statements))
+    assert not _allowed(rig, release)
+    for number in range(256):
+        _attach_raw(rig, release, b"%d" % number)
+    for statement in release.statements.values():
+        rig.attach(release, rig.sign(statement))
+    found = _gather(rig, release)
+    assert found.statements == ()
+    assert len(found.rejected) == 257
+    assert not _allowed(rig, release)
+    for referrer in rig.registry.referrers(REPOSITORY, release.digest, limit=3):
+        rig.registry.deletions.manifest(REPOSITORY, referrer.digest, CONTEXT)
+    assert _allowed(rig, release), "who cleans up opens it again"
+
+
+def _allowed(rig: Rig, release: Release) -> bool:
+    """Whether the image would be promoted to where the policy demands signatures, provenance, SBOM and tests."""
+    return rig.judge.ask(REPOSITORY, release.digest, "prod", Gate.PROMOTE)[1].allowed
 
 
 def test_bundles_together_may_not_exceed_what_is_read_for_one_artifact(rig: Rig) -> None:

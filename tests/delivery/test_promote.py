@@ -105,9 +105,9 @@ def test_evidence_is_verified_anew_whatever_was_decided_before(rig: Rig) -> None
         def __getattr__(self, name: str) -> Any:
             return getattr(inner, name)
 
-        def referrers(self, repository: RepositoryName, of: Digest) -> Any:
+        def referrers(self, repository: RepositoryName, of: Digest, *bounds: Any) -> Any:
             looked.append(of)
-            return inner.referrers(repository, of)
+            return inner.referrers(repository, of, *bounds)
 
     rig.judge._evidence = Counting()
     rig.promoter.promote(REPOSITORY, digest, "staging", context=CONTEXT)

@@ -9,6 +9,7 @@ import pytest
 from tests.flows.server import registry_app, serve
 from tests.registry_stand import ALICE, WEB, Stand, image_of, index_of, sqlite_stand
 
+from chainward.adapters.sql.registry_tables import MANIFEST
 from chainward.formats.bundle import BUNDLE_V03
 from chainward.formats.oci import (
     EMPTY_BLOB,
@@ -119,6 +120,66 @@ def test_what_was_attached_is_discovered_and_pulled(client: httpx.Client) -> Non
     manifest = client.get(f"/v2/shop/web/manifests/{bundle['digest']}", headers=ACCEPT).json()
     (layer,) = manifest["layers"]
     assert client.get(f"/v2/shop/web/blobs/{layer['digest']}").content == BUNDLE_V03.encode()
+
+
+def flood(stand: Stand, subject: Digest, numbers: range, kind: str) -> list[str]:
+    """Put referrers into the database, as many pushes would; returns their digests in order."""
+    row = {
+        "repository": str(WEB),
+        "media_type": OCI_MANIFEST,
+        "artifact_type": kind,
+        "subject": str(subject),
+        "annotations": b"{}",
+        "size": 2,
+        "body": b"{}",
+        "pushed_at": stand.clock.now(),
+    }
+    digests = [str(Digest.of(b"flood %d" % number)) for number in numbers]
+    rows = [
+        row | {"digest": digest, "fact_index": 10**6 + number} for number, digest in zip(numbers, digests, strict=True)
+    ]
+    with stand.database.database.writer.begin() as connection:
+        connection.execute(MANIFEST.insert(), rows)
+    return digests
+
+
+def test_a_flood_of_referrers_is_listed_in_pages_that_a_client_walks_by_their_links(
+    client: httpx.Client, stand: Stand
+) -> None:
+    push_image(client)
+    subject = resolve(client, "1.0")
+    others = flood(stand, subject.digest, range(600), "image/png;a=1&b")
+    sboms = flood(stand, subject.digest, range(600, 1700), SBOM)
+    path = f"/v2/shop/web/referrers/{subject.digest}"
+    for kind, expected, sizes in (
+        (None, others + sboms, [500, 500, 500, 200]),
+        (SBOM, sboms, [500, 500, 100]),
+        ("image/png;a=1&b", others, [500, 100]),
+    ):
+        pages = [client.get(path, params={"artifactType": kind} if kind else {})]
+        while "next" in pages[-1].links:
+            target = pages[-1].links["next"]["url"]
+            assert target.startswith(f"{path}?")
+            pages.append(client.get(target))
+        assert {page.headers["content-type"] for page in pages} == {OCI_INDEX}
+        assert all(("oci-filters-applied" in page.headers) is (kind is not None) for page in pages)
+        assert [len(page.json()["manifests"]) for page in pages] == sizes
+        assert [each["digest"] for page in pages for each in page.json()["manifests"]] == expected
+
+
+@pytest.mark.parametrize("last", ["", "x", "1", "-1-sha256:0", "1-sha256:0", "1" * 16 + "-x", "%E2%91%A0-x", "1-"])
+def test_a_place_in_a_list_of_referrers_that_we_never_gave_is_refused(client: httpx.Client, last: str) -> None:
+    push_image(client)
+    answer = client.get(f"/v2/shop/web/referrers/{Digest.of(b'x')}?last={last}")
+    assert answer.status_code == 400
+    assert answer.json()["errors"]
+
+
+@pytest.mark.parametrize("kind", ["%00", "a/b%0A", "%E2%91%A0"])
+def test_an_artifact_type_that_no_database_could_hold_is_refused(client: httpx.Client, kind: str) -> None:
+    push_image(client)
+    answer = client.get(f"/v2/shop/web/referrers/{Digest.of(b'x')}?artifactType={kind}")
+    assert answer.status_code == 400
 
 
 def test_a_manifest_without_an_artifact_type_is_known_by_its_config(client: httpx.Client) -> None:

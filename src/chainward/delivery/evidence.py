@@ -4,7 +4,11 @@ In: where evidence lies and what is believed. Out: :class:`Gathered`, of which t
 rejected part only explains why it stays shut. A piece that is missing, changed, too large or signed by a stranger is
 rejected with its code; a registry or database that fails is an error of the call, never the absence of evidence.
 
-Bounded: 256 bundles of 4 MiB, 32 MiB together, the oldest first, so that nobody can push evidence out of sight later.
+Bounded: 256 bundles of 4 MiB, 32 MiB together, the oldest first, so that nobody can push evidence out of sight later;
+of all other referrers, and of those beyond, nothing is read. Evidence is safe from a flood once it stands beside the
+image, so it is pushed with the image. Who may push to the repository can be earlier: 256 bundles of junk before the
+first honest one keep the gate shut, as deleting the evidence would. They cannot open it: a check passes only by what
+one verified statement says (:mod:`chainward.policy.rules.statements`); what is left out never speaks for an image.
 """
 
 from __future__ import annotations
@@ -13,13 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chainward.delivery.errors import EvidenceRevoked, EvidenceTooLarge
-from chainward.delivery.referrer import MAX_BUNDLE, bundle_layer, is_bundle
+from chainward.delivery.referrer import BUNDLES, MAX_BUNDLE, bundle_layer
 from chainward.delivery.summary import promotions_in
 from chainward.formats.cyclonedx import Aggregate, outline_bom
 from chainward.formats.intoto import CYCLONEDX, VSA
 from chainward.kernel.digest import Digest
 from chainward.kernel.problem import Kind, Problem
 from chainward.policy.model import RejectedEvidence, SbomEvidence
+from chainward.registry.model import ArtifactTypes
 from chainward.trust.verify import verify_bundle
 
 if TYPE_CHECKING:
@@ -34,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["FAILURES", "Gathered", "gather", "read_bundle"]
 
 FAILURES: Final = frozenset({Kind.UNAVAILABLE, Kind.TOO_MANY, Kind.INTERNAL})
+_BUNDLE_TYPES: Final = ArtifactTypes(BUNDLES, is_prefix=True)
 _MAX_BUNDLES: Final = 256
 _MAX_TOGETHER: Final = 32 * 1024 * 1024
 
@@ -65,7 +71,7 @@ def gather(
     Raises:
         Problem: of a kind in :data:`FAILURES`, when the registry failed; nothing can be said about the evidence then.
     """
-    bundles = [each for each in source.referrers(repository, digest) if is_bundle(each.artifact_type)]
+    bundles = source.referrers(repository, digest, _BUNDLE_TYPES, _MAX_BUNDLES + 1)
     statements: list[VerifiedStatement] = []
     rejected = [_left_out(each) for each in bundles[_MAX_BUNDLES:]]
     left = _MAX_TOGETHER
@@ -102,7 +108,9 @@ def read_bundle(source: EvidenceSource, repository: RepositoryName, referrer: Di
 
 
 def _left_out(referrer: Referrer) -> RejectedEvidence:
-    problem = EvidenceTooLarge(f"only the {_MAX_BUNDLES} oldest bundles of an artifact are read")
+    problem = EvidenceTooLarge(
+        f"only the {_MAX_BUNDLES} oldest bundles of an artifact are read, not this or later ones"
+    )
     return RejectedEvidence(problem.code, problem.message, referrer.digest)
 
 

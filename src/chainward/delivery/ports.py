@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from chainward.formats.oci import Descriptor
     from chainward.kernel.digest import Digest
     from chainward.kernel.name import RepositoryName, Tag
-    from chainward.registry.model import Referrer, Revocation, StoredManifest
+    from chainward.registry.model import ArtifactTypes, Referrer, Revocation, StoredManifest
 
 __all__ = [
     "AdmissionStore",
@@ -183,8 +183,10 @@ class EvidenceSource(Protocol):
     What cannot be had is a Problem; one of the kinds unavailable, too-many or internal means that the registry failed.
     """
 
-    def referrers(self, repository: RepositoryName, digest: Digest) -> Sequence[Referrer]:
-        """Return the manifests that name ``digest`` as their subject, the oldest first."""
+    def referrers(
+        self, repository: RepositoryName, digest: Digest, types: ArtifactTypes | None = None, limit: int | None = None
+    ) -> Sequence[Referrer]:
+        """Return the oldest manifests that name ``digest`` as their subject, at most ``limit``, the oldest first."""
         ...
 
     def revocation(self, repository: RepositoryName, *digests: Digest) -> Revocation | None:

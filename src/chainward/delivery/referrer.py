@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from chainward.kernel.name import RepositoryName
     from chainward.registry.model import StoredManifest
 
-__all__ = ["MAX_BUNDLE", "bundle_layer", "is_bundle", "put_artifact"]
+__all__ = ["BUNDLES", "MAX_BUNDLE", "bundle_layer", "is_bundle", "put_artifact"]
 
 MAX_BUNDLE: Final = 4 * 1024 * 1024
-_BUNDLES: Final = "application/vnd.dev.sigstore.bundle"
+BUNDLES: Final = "application/vnd.dev.sigstore.bundle"
 
 
 def put_artifact(client: RegistryClient, repository: RepositoryName, artifact: Artifact) -> Digest:
@@ -36,7 +36,7 @@ def put_artifact(client: RegistryClient, repository: RepositoryName, artifact: A
 
 def is_bundle(artifact_type: str | None) -> bool:
     """Whether a referrer says that it holds a Sigstore bundle, of any version."""
-    return artifact_type is not None and artifact_type.startswith(_BUNDLES)
+    return artifact_type is not None and artifact_type.startswith(BUNDLES)
 
 
 def bundle_layer(stored: StoredManifest) -> Descriptor:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from chainward.registry.model import (
     ArtifactState,
+    ArtifactTypes,
     Limits,
+    Position,
     Referrer,
     RepositoryRules,
     Revocation,
@@ -18,7 +20,9 @@ from chainward.registry.registry import Registry, open_registry
 
 __all__ = [
     "ArtifactState",
+    "ArtifactTypes",
     "Limits",
+    "Position",
     "Referrer",
     "Registry",
     "RepositoryRules",

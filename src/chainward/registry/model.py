@@ -69,14 +69,35 @@ class StoredManifest:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """A place in the order in which manifests were pushed; it stays good when the manifest there is deleted."""
+
+    fact_index: int
+    digest: Digest
+
+
+@dataclass(frozen=True, slots=True)
+class ArtifactTypes:
+    """Which referrers are asked for: those of one artifact type, or all whose type begins with ``text``."""
+
+    text: str
+    is_prefix: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Referrer:
-    """A manifest that names another one as its subject."""
+    """A manifest that names another one as its subject; ``size`` bounds whatever it says about itself."""
 
     digest: Digest
     media_type: str
     artifact_type: str | None
-    annotations: Mapping[str, str]
     size: int
+    fact_index: int
+
+    @property
+    def position(self) -> Position:
+        """Where it stands among the others."""
+        return Position(self.fact_index, self.digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from chainward.registry.model import (
         Artifact,
         ArtifactState,
+        ArtifactTypes,
+        Position,
         Referrer,
         RefusalPath,
         Revocation,
@@ -86,6 +88,14 @@ class UploadStore(Protocol):
 
     def create(self, upload: str) -> None:
         """Begin an empty upload."""
+        ...
+
+    def hold(self, upload: str) -> Callable[[], None]:
+        """Let nobody else hold an upload, in this process or another one, until the returned function is called.
+
+        Raises:
+            UploadBusy: somebody holds it.
+        """
         ...
 
     def size(self, upload: str) -> int:
@@ -163,8 +173,25 @@ class ListingView(Protocol):
         """Return the tags that name a manifest."""
         ...
 
-    def referrers(self, repository: RepositoryName, digest: Digest) -> Sequence[Referrer]:
-        """Return the manifests whose subject is ``digest``, oldest first; ``digest`` itself need not exist."""
+    def referrers(
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        limit: int,
+        after: Position | None = None,
+        types: ArtifactTypes | None = None,
+    ) -> Sequence[Referrer]:
+        """Return the manifests whose subject is ``digest``, oldest first; ``digest`` itself need not exist.
+
+        Reads no more than ``limit`` of them however many there are. What is pushed later comes later, so who walks from
+        position to position meets each once. A prefix is as quick as one type only if the store has an index for it.
+        """
+        ...
+
+    def annotations_of(
+        self, repository: RepositoryName, digests: Sequence[Digest]
+    ) -> Mapping[Digest, Mapping[str, str]]:
+        """Return the annotations of some manifests, of those that are there."""
         ...
 
     def expired_uploads(self, now: datetime, limit: int) -> Sequence[UploadSession]:

@@ -31,7 +31,14 @@ if TYPE_CHECKING:
     from chainward.kernel.instant import Clock
     from chainward.kernel.name import RepositoryName, Tag
     from chainward.ledger.commit import Ledger
-    from chainward.registry.model import ArtifactState, Referrer, Revocation, StoredManifest
+    from chainward.registry.model import (
+        ArtifactState,
+        ArtifactTypes,
+        Position,
+        Referrer,
+        Revocation,
+        StoredManifest,
+    )
     from chainward.registry.ports import BlobStore, RegistryStore, UploadStore
 
 __all__ = ["Registry", "open_registry"]
@@ -73,10 +80,15 @@ class Registry:
         return found.manifest
 
     def referrers(
-        self, repository: RepositoryName, digest: Digest, artifact_type: str | None = None
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        types: ArtifactTypes | None = None,
+        limit: int | None = None,
+        after: Position | None = None,
     ) -> Sequence[Referrer]:
-        """Return the manifests that name ``digest`` as their subject."""
-        return self.listing.referrers(repository, digest, artifact_type)
+        """Return the oldest manifests that name ``digest`` as their subject, 1000 if ``limit`` does not say fewer."""
+        return self.listing.referrers(repository, digest, types, limit, after)
 
     def revocation(self, repository: RepositoryName, *digests: Digest) -> Revocation | None:
         """Return a revocation because of which one of these manifests or blobs is refused in a repository, or None."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import orjson
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, select, tuple_
 
 from chainward.adapters.sql.registry_refusal import (
     refusal_of_blob,
@@ -29,6 +29,7 @@ from chainward.adapters.sql.registry_tables import (
     REVOCATION,
     TAG,
     UPLOAD,
+    type_begins,
 )
 from chainward.adapters.sql.registry_writes import WRITES
 from chainward.kernel.digest import Digest
@@ -46,12 +47,12 @@ from chainward.registry.model import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from sqlalchemy import Connection, Row
+    from sqlalchemy import ColumnElement, Connection, Row
 
     from chainward.adapters.sql.database import Database
-    from chainward.registry.model import RefusalPath
+    from chainward.registry.model import ArtifactTypes, Position, RefusalPath
 
 __all__ = ["WRITES", "SqlRegistryStore", "SqlRegistryView"]
 
@@ -98,9 +99,15 @@ _SELECT_TAG: Final = select(TAG.c.digest, TAG.c.deleted_at).where(
     TAG.c.repository == bindparam("repository"), TAG.c.tag == bindparam("tag")
 )
 _SELECT_UPLOAD: Final = select(UPLOAD).where(UPLOAD.c.id == bindparam("id"))
+_PUSHED: Final = (MANIFEST.c.fact_index, MANIFEST.c.digest)
+_REFERRER_COLUMNS: Final = (*_PUSHED, MANIFEST.c.media_type, MANIFEST.c.artifact_type, MANIFEST.c.size)
 _SELECT_MANIFEST: Final = select(MANIFEST).where(
     MANIFEST.c.repository == bindparam("repository"), MANIFEST.c.digest == bindparam("digest")
 )
+
+
+def _is_among(types: ArtifactTypes) -> ColumnElement[bool]:
+    return type_begins(types.text) if types.is_prefix else MANIFEST.c.artifact_type == types.text
 
 
 def _hot(more: str, source: str, inner: str, dialect: str) -> str:
@@ -219,26 +226,38 @@ class SqlRegistryView:
         )
         return [Tag(tag) for tag in self._connection.execute(query).scalars()]
 
-    def referrers(self, repository: RepositoryName, digest: Digest) -> list[Referrer]:
-        """Return the manifests whose subject is ``digest``, oldest first."""
-        columns = (
-            MANIFEST.c.digest,
-            MANIFEST.c.media_type,
-            MANIFEST.c.artifact_type,
-            MANIFEST.c.annotations,
-            MANIFEST.c.size,
-        )
+    def referrers(
+        self,
+        repository: RepositoryName,
+        digest: Digest,
+        limit: int,
+        after: Position | None = None,
+        types: ArtifactTypes | None = None,
+    ) -> list[Referrer]:
+        """Return the manifests whose subject is ``digest``, oldest first, read in the order of an index."""
         query = (
-            select(*columns)
+            select(*_REFERRER_COLUMNS)
             .where(MANIFEST.c.repository == str(repository), MANIFEST.c.subject == str(digest))
-            .order_by(MANIFEST.c.fact_index)
+            .order_by(*_PUSHED)
+            .limit(limit)
         )
+        if after is not None:
+            query = query.where(tuple_(*_PUSHED) > tuple_(after.fact_index, str(after.digest)))
+        if types is not None:
+            query = query.where(_is_among(types))
         return [
-            Referrer(
-                Digest.parse(row.digest), row.media_type, row.artifact_type, orjson.loads(row.annotations), row.size
-            )
+            Referrer(Digest.parse(row.digest), row.media_type, row.artifact_type, row.size, row.fact_index)
             for row in self._connection.execute(query)
         ]
+
+    def annotations_of(
+        self, repository: RepositoryName, digests: Sequence[Digest]
+    ) -> Mapping[Digest, Mapping[str, str]]:
+        """Return the annotations of some manifests."""
+        query = select(MANIFEST.c.digest, MANIFEST.c.annotations).where(
+            MANIFEST.c.repository == str(repository), MANIFEST.c.digest.in_(map(str, digests))
+        )
+        return {Digest.parse(row.digest): orjson.loads(row.annotations) for row in self._connection.execute(query)}
 
     def expired_uploads(self, now: datetime, limit: int) -> list[UploadSession]:
         """Return uploads that expired, the oldest first."""

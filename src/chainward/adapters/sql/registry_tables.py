@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Index, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Column, ColumnElement, Index, LargeBinary, String, Table, Text, func, literal
 
 from chainward.adapters.sql.metadata import METADATA, Instant
+from chainward.delivery.referrer import BUNDLES
 
 __all__ = [
     "BLOB",
@@ -25,6 +26,7 @@ __all__ = [
     "REVOCATION",
     "TAG",
     "UPLOAD",
+    "type_begins",
 ]
 
 _NAME: Final = String().with_variant(String(collation="C"), "postgresql")  # names are listed in code point order
@@ -69,7 +71,30 @@ MANIFEST: Final = Table(
     Column("fact_index", BigInteger, nullable=False),
     Column("quarantined_at", Instant),
 )
-Index("ix_registry_manifest_subject", MANIFEST.c.repository, MANIFEST.c.subject, MANIFEST.c.fact_index)
+
+
+def type_begins(prefix: str) -> ColumnElement[bool]:
+    """Return whether an artifact type begins with ``prefix``; written out, so that a planner sees which index holds it.
+
+    LIKE would not do: SQLite's knows no case.
+    """
+    first, length, text = (literal(value, literal_execute=True) for value in (1, len(prefix), prefix))
+    return func.substr(MANIFEST.c.artifact_type, first, length) == text
+
+
+# Each of these has the referrers of a subject in the order of their pages, so that a page costs what it shows: among
+# all, among those of one type, and among the bundles that gates read, which no flood of anything else can bury.
+_ORDER: Final = (MANIFEST.c.fact_index, MANIFEST.c.digest)
+Index("ix_registry_manifest_subject", MANIFEST.c.repository, MANIFEST.c.subject, *_ORDER)
+Index("ix_registry_manifest_type", MANIFEST.c.repository, MANIFEST.c.subject, MANIFEST.c.artifact_type, *_ORDER)
+Index(
+    "ix_registry_manifest_bundle",
+    MANIFEST.c.repository,
+    MANIFEST.c.subject,
+    *_ORDER,
+    sqlite_where=type_begins(BUNDLES),
+    postgresql_where=type_begins(BUNDLES),
+)
 Index("ix_registry_manifest_digest", MANIFEST.c.digest)
 TAG: Final = Table(
     "registry_tag",

@@ -170,7 +170,7 @@ class OciCall:
             raise ParameterInvalid(f"{name} must be a number, not {text[:40]!r}", details={"parameter": name})
         return int(text)
 
-    def next_page(self, path: str, last: str) -> dict[str, str]:
-        """Return the header that leads to the page after ``last``."""
-        parameters = {"n": self.query["n"]} if "n" in self.query else {}
+    def next_page(self, path: str, last: str, kept: str = "n") -> dict[str, str]:
+        """Return the header that leads to the page after ``last``, with the parameter ``kept`` as it was given."""
+        parameters = {kept: self.query[kept]} if kept in self.query else {}
         return {"Link": f'<{path}?{urlencode({**parameters, "last": last})}>; rel="next"'}

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from chainward.access.model import Permission
 from chainward.faces.http.answers import Answer, json_answer
+from chainward.faces.http.errors import ParameterInvalid
 from chainward.formats.oci import OCI_INDEX, Descriptor, Manifest, encode_manifest
+from chainward.kernel.digest import Digest
+from chainward.registry.model import ArtifactTypes, Position
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from chainward.faces.http.oci.call import OciCall
     from chainward.registry.model import Referrer
 
 __all__ = ["answer_base", "list_referrers", "list_repositories", "list_tags"]
+
+_POSITION: Final = re.compile(r"([0-9]{1,15})-(.+)", re.ASCII)
 
 
 def answer_base(call: OciCall) -> Answer:
@@ -41,20 +49,39 @@ def list_tags(call: OciCall) -> Answer:
 
 
 def list_referrers(call: OciCall) -> Answer:
-    """List the manifests that name a digest as their subject, as an image index; an empty one if there are none."""
+    """List the manifests that name a digest as their subject, as an image index; an empty one if there are none.
+
+    Each page is an index of its own (distribution-spec 1.1.1, "Listing Referrers").
+    """
     call.enter(Permission.PULL)
-    wanted = call.query.get("artifactType")
-    found = call.registry.listing.referrers(call.repository, call.digest(), wanted)
-    index = Manifest(media_type=OCI_INDEX, manifests=tuple(map(_descriptor, found)))
-    headers = {"OCI-Filters-Applied": "artifactType"} if wanted is not None else {}
-    return Answer(encode_manifest(index), 200, OCI_INDEX, headers)
+    wanted, digest = call.query.get("artifactType"), call.digest()
+    if wanted is not None and not (wanted.isascii() and wanted.isprintable()):
+        raise ParameterInvalid("artifactType is no media type", details={"parameter": "artifactType"})
+    types = None if wanted is None else ArtifactTypes(wanted)
+    page = call.registry.listing.referrer_page(call.repository, digest, types, _position(call.query.get("last")))
+    found = tuple(_descriptor(each, page.annotations[each.digest]) for each in page.referrers)
+    headers = {} if wanted is None else {"OCI-Filters-Applied": "artifactType"}
+    if page.last is not None:
+        last = f"{page.last.fact_index}-{page.last.digest}"
+        headers |= call.next_page(f"/v2/{call.repository}/referrers/{digest}", last, "artifactType")
+    return Answer(encode_manifest(Manifest(media_type=OCI_INDEX, manifests=found)), 200, OCI_INDEX, headers)
 
 
-def _descriptor(referrer: Referrer) -> Descriptor:
+def _position(text: str | None) -> Position | None:
+    """Read the ``last`` of a page of referrers as we wrote it; raises ParameterInvalid or InvalidDigest."""
+    if text is None:
+        return None
+    match = _POSITION.fullmatch(text)
+    if match is None:
+        raise ParameterInvalid("last must come from the link to the next page", details={"parameter": "last"})
+    return Position(int(match[1]), Digest.parse(match[2]))
+
+
+def _descriptor(referrer: Referrer, annotations: Mapping[str, str]) -> Descriptor:
     return Descriptor(
         referrer.media_type,
         referrer.digest,
         referrer.size,
-        annotations=referrer.annotations,
+        annotations=annotations,
         artifact_type=referrer.artifact_type,
     )

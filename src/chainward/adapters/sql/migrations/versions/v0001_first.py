@@ -192,6 +192,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.Column("salt", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("idx", name=op.f("pk_fact")),
     )
+    op.create_index("ix_fact_schema", "fact", ["schema", "idx"], unique=False)
     op.create_table(
         "follower_position",
         sa.Column("name", sa.String(), nullable=False),
@@ -333,9 +334,26 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.Column("quarantined_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("repository", "digest", name=op.f("pk_registry_manifest")),
     )
+    op.create_index(
+        "ix_registry_manifest_bundle",
+        "registry_manifest",
+        ["repository", "subject", "fact_index", "digest"],
+        unique=False,
+        sqlite_where=sa.text("substr(artifact_type, 1, 35) = 'application/vnd.dev.sigstore.bundle'"),
+        postgresql_where=sa.text("substr(artifact_type, 1, 35) = 'application/vnd.dev.sigstore.bundle'"),
+    )
     op.create_index("ix_registry_manifest_digest", "registry_manifest", ["digest"], unique=False)
     op.create_index(
-        "ix_registry_manifest_subject", "registry_manifest", ["repository", "subject", "fact_index"], unique=False
+        "ix_registry_manifest_subject",
+        "registry_manifest",
+        ["repository", "subject", "fact_index", "digest"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_registry_manifest_type",
+        "registry_manifest",
+        ["repository", "subject", "artifact_type", "fact_index", "digest"],
+        unique=False,
     )
     op.create_table(
         "registry_repository",
