@@ -85,6 +85,26 @@ def test_only_one_request_at_a_time_writes_to_an_upload(stand: Stand) -> None:
     uploads.finish(WEB, upload, Digest.of(b"abc"), ALICE)
 
 
+def test_replicas_never_write_to_one_upload_at_the_same_time(stand: Stand) -> None:
+    own = stand.registry.uploads
+    other = Stand.over(stand.database, stand.folder).registry.uploads
+    upload = own.start(WEB, ALICE).id
+    with closing(own.receive(WEB, upload, Span(), ALICE)) as reception:
+        reception.write([b"good"])
+        for attempt in (
+            lambda: other.receive(WEB, upload, Span(), ALICE),
+            lambda: other.finish(WEB, upload, Digest.of(b"good"), ALICE),
+            lambda: other.cancel(WEB, upload, ALICE),
+        ):
+            with pytest.raises(UploadBusy):
+                attempt()
+    with closing(other.receive(WEB, upload, Span(4), ALICE)) as reception:
+        reception.write([b" and more"])
+    own.finish(WEB, upload, Digest.of(b"good and more"), ALICE)
+    with pytest.raises(UploadUnknown):
+        other.receive(WEB, upload, Span(), ALICE)
+
+
 def test_a_refused_chunk_does_not_leave_the_upload_busy(stand: Stand) -> None:
     upload = stand.registry.uploads.start(WEB, ALICE).id
     with pytest.raises(UploadRangeWrong) as caught:

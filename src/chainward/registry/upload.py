@@ -97,7 +97,7 @@ class Reception:
 
 
 class Uploader:
-    """Takes blobs in. Thread-safe; one request at a time for each upload."""
+    """Takes blobs in. Thread-safe; one request at a time for each upload, over all replicas."""
 
     def __init__(
         self,
@@ -115,7 +115,6 @@ class Uploader:
         self._entropy = entropy
         self._limits = limits
         self._lock = threading.Lock()
-        self._busy: set[str] = set()
         self._next_sweep: datetime | None = None
 
     def start(self, repository: RepositoryName, context: Context) -> UploadSession:
@@ -146,14 +145,13 @@ class Uploader:
             BlobTooLarge: the chunk is announced to be too large.
         """
         session = self._session(repository, upload, context)
-        self._occupy(session.id)
+        release = self._files.hold(session.id)
         try:
             size = self._files.size(session.id)
             _check_start(span, session, size)
-            release = partial(self._vacate, session.id)
             return Reception(self._files, session.id, size, span.length, self._limits.blob, release)
         except BaseException:
-            self._vacate(session.id)
+            release()
             raise
 
     def receive_whole(self, length: int | None) -> Reception:
@@ -234,6 +232,8 @@ class Uploader:
                 self._drop(upload, context)
         except UploadBusy:
             return False  # a request that began in time is still writing; the next sweep finds it
+        except UploadUnknown:
+            self._drop(upload, context)  # its bytes are gone, or have become a blob just before a crash
         return True
 
     def _drop(self, upload: str, context: Context) -> None:
@@ -242,21 +242,11 @@ class Uploader:
 
     @contextmanager
     def _alone(self, upload: str) -> Iterator[None]:
-        self._occupy(upload)
+        release = self._files.hold(upload)
         try:
             yield
         finally:
-            self._vacate(upload)
-
-    def _occupy(self, upload: str) -> None:
-        with self._lock:
-            if upload in self._busy:
-                raise UploadBusy("another request is writing to this upload")
-            self._busy.add(upload)
-
-    def _vacate(self, upload: str) -> None:
-        with self._lock:
-            self._busy.discard(upload)
+            release()
 
     def _new_id(self) -> str:
         return self._entropy.bytes(_ID_SIZE).hex()

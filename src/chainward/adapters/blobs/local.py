@@ -10,6 +10,7 @@ have it open for writing, because the kernel notes only the time of the first wr
 from __future__ import annotations
 
 import errno
+import fcntl
 import hmac
 import os
 import re
@@ -25,12 +26,13 @@ from chainward.registry.errors import (
     BlobStoreUnavailable,
     BlobUnknown,
     IntegrityViolated,
+    UploadBusy,
     UploadRangeWrong,
     UploadUnknown,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
     from hashlib import _Hash
     from pathlib import Path
@@ -55,8 +57,33 @@ class _Running:
     seal: Seal | None = None
 
 
+class _Hold:
+    """The lock on the file of an upload; to release it twice is harmless."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptors = [descriptor]
+
+    def take(self, path: Path) -> None:
+        """Lock the file, which ``path`` must still lead to: who held it before may have made a blob of it."""
+        (descriptor,) = self._descriptors
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_there = os.fstat(descriptor).st_ino == path.stat().st_ino
+        except BlockingIOError:
+            raise UploadBusy("another request is writing to this upload") from None
+        except FileNotFoundError:
+            is_there = False
+        if not is_there:
+            raise _unknown(path.name)
+
+    def release(self) -> None:
+        """Unlock it."""
+        while self._descriptors:
+            os.close(self._descriptors.pop())
+
+
 class LocalBlobs:
-    """Files below two folders; implements BlobStore and UploadStore. One process writes to them."""
+    """Files below two folders; implements BlobStore and UploadStore. Replicas may share them."""
 
     def __init__(self, blobs: Path, uploads: Path) -> None:
         self._blobs = blobs.absolute()
@@ -69,6 +96,8 @@ class LocalBlobs:
                     "uploads and blobs lie on different disks, so that an upload cannot become a blob in one step",
                     hint="Let both folders lie on one file system.",
                 )
+            # NFS locks only what is open for writing; elsewhere that would be in the way of whoever proves the blob.
+            self._hold_mode = os.O_RDONLY if _locks_readers(self._uploads) else os.O_RDWR
         self._lock = threading.Lock()
         self._running: OrderedDict[str, _Running] = OrderedDict()
 
@@ -99,6 +128,17 @@ class LocalBlobs:
             finally:
                 os.close(descriptor)
         self._remember(upload, _Running(Algorithm.SHA256.hasher(), seal=seal))
+
+    def hold(self, upload: str) -> Callable[[], None]:
+        """Lock the file of an upload; the operating system lets go of it when this process ends, however it ends."""
+        with on_disk("locking an upload"):
+            held = _Hold(self._open(upload, self._hold_mode))
+            try:
+                held.take(self._file(upload))
+            except BaseException:
+                held.release()
+                raise
+        return held.release
 
     def size(self, upload: str) -> int:
         """Return how many bytes were received."""
@@ -225,6 +265,18 @@ class LocalBlobs:
         with self._lock:
             running = self._running.pop(upload, None)
         return running if running is not None and running.size == size else None
+
+
+def _locks_readers(folder: Path) -> bool:
+    """Whether the file system locks files that are open for reading alone."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno == errno.EWOULDBLOCK  # another replica asks the same in this moment
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _link(source: Path, place: Path) -> bool:
