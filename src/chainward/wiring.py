@@ -369,8 +369,10 @@ def open_platform(
 def rebuild(config: Config, names: Sequence[str] = ()) -> dict[str, int]:
     """Make projections (all, if none is named) anew from fact 0; returns how many facts each has seen.
 
+    On PostgreSQL replicas may run meanwhile; their timelines are short until this returns.
+
     Raises:
-        InstanceRunning: the platform runs; stop it first.
+        InstanceRunning: the platform runs (on SQLite); stop it first.
         FollowerUnknown: there is no projection of that name.
     """
     with closing(open_platform(config)) as platform:

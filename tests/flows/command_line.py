@@ -189,8 +189,8 @@ def review_of(desk: Desk, image: str, namespace: str, name: str = "review.json")
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[Desk]:
-    """Make a platform and run it until the end, both by the command itself."""
+def running(folder: Path, settings: str = "") -> Iterator[Desk]:
+    """Make a platform and run it until the end, both by the command itself; ``settings`` is its chainward.toml."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -198,6 +198,9 @@ def running(folder: Path) -> Iterator[Desk]:
     (folder / "passphrase").write_text(f"{PASSPHRASE}\n", encoding="utf-8")
     (folder / "project").mkdir()
     (folder / "project" / "build.py").write_text(PROJECT, encoding="utf-8")
+    if settings:
+        (folder / "platform").mkdir(mode=0o700)
+        (folder / "platform" / "chainward.toml").write_text(settings, encoding="utf-8")
     desk.run("init", "--data", "platform", "--token-out", "admin.token")
     process = platform_at(folder / "platform", port, folder / "platform.log")
     try:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.databases import cluster
 from tests.flows.command_line import Desk, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+__all__ = ["cluster", "desk", "shipped"]
 
 
 @pytest.fixture(scope="session")
