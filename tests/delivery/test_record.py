@@ -66,6 +66,17 @@ def test_a_row_that_was_altered_or_removed_is_found(rig: Rig, statement: str) ->
         rig.record.check()
 
 
+def test_one_image_under_two_names_in_a_pod_is_decided_once_and_that_decision_is_a_fact(rig: Rig) -> None:
+    digest = rig.push(rig.release())
+    review = decode_review(review_of(f"{HOST}/shop/web:1", f"{HOST}/shop/web@{digest}"))
+    for _ in range(2):
+        assert rig.admission.validate(review, context=CONTEXT).allowed
+    (fact,) = rig.bodies("delivery.admission-allowed/1")
+    assert fact["digest"] == str(digest)
+    assert len(rig.bodies("portfolio.deployed/1")) == 1
+    assert rig.record.anchor(context=CONTEXT) == 1
+
+
 def test_after_a_restart_a_known_decision_is_not_a_fact_again(rig: Rig) -> None:
     rig.push(rig.release())
     _admit(rig, 1)

@@ -64,6 +64,7 @@ class AdmissionRecord:
         Raises:
             Problem: they are not; the review must not be answered then.
         """
+        rulings = tuple({ruling.key: ruling for ruling in rulings}.values())  # a tag and its digest: one decision
         if not deploys or not any(ruling.is_deployment for ruling in rulings):
             known = self._known
             if all(ruling.key in known for ruling in rulings):
