@@ -92,6 +92,9 @@ Index(
     MANIFEST.c.repository,
     MANIFEST.c.subject,
     *_ORDER,
+    MANIFEST.c.media_type,  # with these it holds all that is read, so no planner takes another one
+    MANIFEST.c.artifact_type,
+    MANIFEST.c.size,
     sqlite_where=type_begins(BUNDLES),
     postgresql_where=type_begins(BUNDLES),
 )

@@ -337,7 +337,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
     op.create_index(
         "ix_registry_manifest_bundle",
         "registry_manifest",
-        ["repository", "subject", "fact_index", "digest"],
+        ["repository", "subject", "fact_index", "digest", "media_type", "artifact_type", "size"],
         unique=False,
         sqlite_where=sa.text("substr(artifact_type, 1, 35) = 'application/vnd.dev.sigstore.bundle'"),
         postgresql_where=sa.text("substr(artifact_type, 1, 35) = 'application/vnd.dev.sigstore.bundle'"),
