@@ -284,7 +284,7 @@ def test_an_upload_belongs_to_its_repository_and_its_owner(url: str, publisher: 
     assert publisher.get(location).status_code == 204
 
 
-@pytest.mark.parametrize("name", ["nonsense", "0" * 32, "..%2f..%2fetc", "%00"])
+@pytest.mark.parametrize("name", ["nonsense", "0" * 32, "..%2f..%2fetc"])
 def test_an_upload_nobody_started_is_unknown(publisher: httpx.Client, name: str) -> None:
     answer = publisher.get(UPLOADS + name)
     assert answer.status_code == 404

@@ -216,6 +216,8 @@ def decode_review(data: bytes, limit: int = MAX_REVIEW) -> Review:
         raise Malformed(_WHAT, f"there is no object to {request.operation.value.lower()}")
     if not request.uid:
         raise Malformed(_WHAT, "uid is empty")
+    if "\x00" in request.uid + request.namespace + request.name + request.user_info.username:
+        raise Malformed(_WHAT, "a name holds a NUL character")
     return Review(
         uid=request.uid,
         operation=request.operation,

@@ -42,11 +42,13 @@ class Revoker:
         Revoking what is revoked changes nothing and returns the first revocation.
 
         Raises:
-            RevocationInvalid: the reason is empty or too long.
+            RevocationInvalid: the reason is empty or too long, or holds a NUL.
         """
         reason = reason.strip()
         if not 1 <= len(reason) <= MAX_REASON:
             raise RevocationInvalid(f"a reason has 1 to {MAX_REASON} characters, this one has {len(reason)}")
+        if "\x00" in reason:
+            raise RevocationInvalid("a reason is text, without a NUL character")
         known = self._known(digest, repository)
         if known is not None:
             return known

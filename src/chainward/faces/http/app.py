@@ -21,7 +21,7 @@ from chainward.faces.http.errors import RouteUnknown
 from chainward.faces.http.health import Health
 from chainward.faces.http.logs import logger_to
 from chainward.faces.http.metrics import Metrics
-from chainward.faces.http.oci.app import oci_routes
+from chainward.faces.http.oci.app import is_of_registry, oci_app
 from chainward.faces.http.oci.call import OciDesk
 from chainward.faces.http.sessions import Sessions
 from chainward.faces.http.table import table_of
@@ -84,10 +84,12 @@ def _router(routes: Sequence[Route], platform: Platform, sessions: Sessions) -> 
             templates.append(PathRoute(path, endpoint, methods=None))
         else:
             fixed[path] = endpoint
-    rest = Router([*oci_routes(_desk(platform)), *templates], redirect_slashes=False, default=_nothing_here)
+    registry = oci_app(_desk(platform))
+    rest = Router(templates, redirect_slashes=False, default=_nothing_here)
 
     async def find(scope: Scope, receive: Receive, send: Send) -> None:
-        await fixed.get(scope["path"], rest)(scope, receive, send)
+        other = registry if is_of_registry(scope["path"]) else rest
+        await fixed.get(scope["path"], other)(scope, receive, send)
 
     return find
 

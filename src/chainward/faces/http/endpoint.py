@@ -17,7 +17,7 @@ from chainward.access.model import Principal
 from chainward.faces.http.answers import Answer, send_answer
 from chainward.faces.http.auth import authenticate
 from chainward.faces.http.errors import InternalError, MethodNotAllowed, ParameterInvalid
-from chainward.faces.http.requests import Call, check_media_type, declared_length, read_body
+from chainward.faces.http.requests import Call, check_media_type, declared_length, has_nul, read_body
 from chainward.faces.http.routes import Needs, Reach
 from chainward.faces.http.trace import trace_of
 from chainward.kernel.identity import Actor, Context
@@ -109,6 +109,8 @@ def _query(scope: Scope) -> dict[str, str]:
     raw: bytes = scope.get("query_string", b"")
     if len(raw) > _QUERY_LIMIT:
         raise ParameterInvalid(f"the query is longer than {_QUERY_LIMIT} bytes")
+    if has_nul(scope):
+        raise ParameterInvalid("the path or the query holds a NUL character")
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
     except ValueError:

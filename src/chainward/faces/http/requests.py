@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from chainward.kernel.name import RepositoryName
     from chainward.wiring import Platform
 
-__all__ = ["Call", "check_media_type", "declared_length", "read_body"]
+__all__ = ["Call", "check_media_type", "declared_length", "has_nul", "read_body"]
 
 T = TypeVar("T")
 
@@ -102,6 +102,12 @@ class Call:
                 f"{name} must be an integer from {low} to {high}, not {text[:40]!r}", details={"parameter": name}
             )
         return int(text)
+
+
+def has_nul(scope: Scope) -> bool:
+    """Whether the path or the query of a request holds a NUL: no name has one, and PostgreSQL cannot even be asked."""
+    query: bytes = scope.get("query_string", b"")
+    return "\x00" in scope["path"] or b"%00" in query or b"\x00" in query
 
 
 def declared_length(scope: Scope) -> int | None:

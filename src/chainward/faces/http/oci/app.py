@@ -9,10 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
-from starlette.routing import Mount, Route
 
 from chainward.faces.http.answers import send_answer
-from chainward.faces.http.errors import MethodNotAllowed, RouteUnknown
+from chainward.faces.http.errors import MethodNotAllowed, ParameterInvalid, RouteUnknown
 from chainward.faces.http.oci.blobs import delete_blob, get_blob, head_blob
 from chainward.faces.http.oci.call import OciCall, Place, Target, target_of
 from chainward.faces.http.oci.errors import oci_answer
@@ -25,13 +24,13 @@ from chainward.faces.http.oci.uploads import (
     show_upload,
     start_upload,
 )
+from chainward.faces.http.requests import has_nul
 from chainward.faces.http.trace import trace_of
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from chainward.faces.http.answers import Answer
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
     Translator = Callable[[OciCall, Receive, Send], Awaitable[None]]
 
-__all__ = ["oci_app", "oci_routes"]
+__all__ = ["is_of_registry", "oci_app"]
 
 _API_VERSION: Final = (b"docker-distribution-api-version", b"registry/2.0")
 
@@ -102,17 +101,16 @@ def oci_app(desk: OciDesk) -> ASGIApp:
     return app
 
 
-def oci_routes(desk: OciDesk) -> list[BaseRoute]:
-    """Return the routes for a Starlette application; they take every path below ``/v2`` and leave it as it is."""
-    app = oci_app(desk)
-    return [Route("/v2", app), Mount("/v2/", app)]
+def is_of_registry(path: str) -> bool:
+    """Whether a path belongs to the registry, whatever characters it holds: no other door is tried for it then."""
+    return path == "/v2" or path.startswith("/v2/")
 
 
 async def _answer(desk: OciDesk, scope: Scope, receive: Receive, send: Send) -> None:
     target = target_of(scope["path"])
     translators = _TRANSLATORS[target.place] if target else {}
     translator = translators.get(scope["method"])
-    if target is None or translator is None:
+    if target is None or translator is None or has_nul(scope):
         await to_thread.run_sync(OciCall(desk, scope, target or Target(Place.BASE)).enter, None)
         raise _nothing(scope, target, translators)
     trace_of(scope).route = target.place.value
@@ -120,6 +118,8 @@ async def _answer(desk: OciDesk, scope: Scope, receive: Receive, send: Send) -> 
 
 
 def _nothing(scope: Scope, target: Target | None, translators: Mapping[str, Translator]) -> Problem:
+    if has_nul(scope):
+        return ParameterInvalid("the path or the query holds a NUL character")
     if target is None:
         return RouteUnknown("the registry protocol has no such path")
     trace_of(scope).route = target.place.value
