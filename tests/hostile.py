@@ -316,7 +316,7 @@ def _sample(info: inspect.Type) -> Any:  # noqa: C901, PLR0911 - one case for ea
         case inspect.EnumType():
             return next(iter(info.cls)).value
         case _:
-            raise NotImplementedError(info)
+            raise TypeError(info)
 
 
 def wrongs(shape: Any) -> Iterator[tuple[str, Any]]:
@@ -360,4 +360,4 @@ def _wrong(info: inspect.Type) -> Iterator[Any]:  # noqa: C901 - one case for ea
             assert len(kinds) == 1, info
             yield from (value for value in _wrong(kinds[0]) if value is not None)
         case _:
-            raise NotImplementedError(info)
+            raise TypeError(info)

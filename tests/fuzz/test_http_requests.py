@@ -103,7 +103,7 @@ def shaped(  # noqa: C901, PLR0911 - one case for each kind of type
         case inspect.NoneType():
             return st.none()
         case _:
-            raise NotImplementedError(info)
+            raise TypeError(info)
 
 
 @st.composite
