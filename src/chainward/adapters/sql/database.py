@@ -6,8 +6,9 @@ survives a power loss. Reading connections cannot write, and each ``read()`` is 
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ from chainward.adapters.sql.errors import DatabaseUnavailable, is_outage
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
     from sqlalchemy import Connection, Engine
     from sqlalchemy.pool import PoolProxiedConnection
@@ -62,6 +64,11 @@ class Database:
         self.writer = writer
         self._reader = reader
         self._spare: deque[PoolProxiedConnection] = deque()
+        # A read of one row from SQLite takes microseconds and gives the interpreter lock up several times; many threads
+        # that take it from each other cost twice the CPU of the reads (measured with 16 threads on two cores).
+        self._one_at_a_time: AbstractContextManager[object] = (
+            threading.Lock() if self.dialect_name == "sqlite" else nullcontext()
+        )
 
     @classmethod
     def open_sqlite(cls, path: Path, *, derived: bool = False) -> Database:
@@ -125,15 +132,16 @@ class Database:
         """
         driver = self._reader.dialect.loaded_dbapi
         try:
-            connection = self._borrow()
-            try:
-                cursor = connection.cursor()
-                cursor.execute(statement, parameters)
-                row: tuple[Any, ...] | None = cursor.fetchone()
-                cursor.close()
-            except BaseException:
-                connection.close()
-                raise
+            with self._one_at_a_time:
+                connection = self._borrow()
+                try:
+                    cursor = connection.cursor()
+                    cursor.execute(statement, parameters)
+                    row: tuple[Any, ...] | None = cursor.fetchone()
+                    cursor.close()
+                except BaseException:
+                    connection.close()
+                    raise
         except (driver.OperationalError, driver.InterfaceError, PoolTimeoutError) as error:
             raise DatabaseUnavailable(f"the database did not answer: {type(error).__name__}") from error
         self._give_back(connection)
