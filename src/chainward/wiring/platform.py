@@ -1,26 +1,19 @@
-"""The one place where ports meet adapters: from a :class:`~chainward.config.Config` to a running :class:`Platform`.
-
-:func:`initialise` makes a new platform, :func:`open_platform` starts one, :func:`remote` gives the client's view of one
-that runs elsewhere. Everything is built by constructor and handed down; nothing is global, so a test may run several
-platforms in one process. Imports stand inside the functions, so that a client does not load what only a server needs.
-"""
+"""A running platform: its rooms, built by constructor and handed down, and its background work."""
 
 from __future__ import annotations
 
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from chainward.adapters.system import SystemClock, SystemEntropy
 from chainward.kernel.identity import PLATFORM, Context
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from chainward.access.authenticate import Authenticator
-    from chainward.access.tokens import IssuedToken, Tokens
+    from chainward.access.tokens import Tokens
     from chainward.adapters.keyring import PlatformKeys
-    from chainward.adapters.remote import Remote
     from chainward.adapters.sql.database import Database
     from chainward.adapters.sql.delivery import SqlDecisionReader, SqlDeliveryStore
     from chainward.config import Config
@@ -45,11 +38,8 @@ if TYPE_CHECKING:
     from chainward.trust.rekor import Rekor
     from chainward.trust.signers import Signers
 
-__all__ = ["Platform", "furnish", "initialise", "open_platform", "rebuild", "remote"]
+__all__ = ["Platform"]
 
-_FIRST_ADMIN: Final = "first-admin"
-_ENVIRONMENTS: Final = (("dev", 10), ("staging", 20), ("prod", 30))
-_INIT: Final = Context(PLATFORM, "init")
 _ANCHORS: Final = Context(PLATFORM, "anchor")
 _ANCHOR_INTERVAL: Final = timedelta(minutes=1)
 _EXPIRY_INTERVAL: Final = timedelta(minutes=10)
@@ -284,113 +274,3 @@ class Platform:
         followers = Followers(self.ledger, SqlProjectionStore(database, [SUBJECTS]))
         followers.open()
         return followers, Timelines(self.ledger, SqlSubjectIndex(database), self.facts_origin)
-
-
-def initialise(
-    config: Config, *, clock: Clock | None = None, entropy: Entropy | None = None, passphrase: bytes | None = None
-) -> IssuedToken:
-    """Make a new platform: data folder, keys, database, logs, and what :func:`furnish` does; return the first token.
-
-    Without a passphrase file in the configuration, and without ``passphrase``, one is made beside the keys.
-
-    Raises:
-        AlreadyInitialised: the folder, or the database, holds a platform already.
-    """
-    from chainward.adapters.home import AlreadyInitialised, DataFolder
-    from chainward.adapters.keyring import make_keys
-    from chainward.ledger.errors import LogKeyChanged
-
-    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
-    folder = DataFolder(config.folder)
-    folder.create()
-    try:
-        keys = make_keys(folder, config.passphrase_file, entropy, passphrase)
-        platform = Platform(config, keys, clock, entropy, report=_raise, release=folder.lock().release)
-        with closing(platform):
-            token = furnish(platform)
-        folder.complete(config.instance.name)
-    except LogKeyChanged as changed:
-        folder.discard()
-        raise AlreadyInitialised("the database holds the logs of a platform already") from changed
-    except BaseException:
-        folder.discard()
-        raise
-    return token
-
-
-def furnish(platform: Platform) -> IssuedToken:
-    """Give an empty platform its environments, the starter policy, trust in its own key, and the first token.
-
-    The usual three environments are declared; a namespace that none of them names belongs to none, and nothing is let
-    in there. The platform's own key is trusted for verification summaries only.
-    """
-    from chainward.access.model import EVERYWHERE, PLATFORM_PRINCIPAL, Binding, Role
-    from chainward.formats.intoto import VSA
-    from chainward.policy.starter import starter_policy
-    from chainward.portfolio.model import Environment, NamespacePattern
-
-    for name, order in _ENVIRONMENTS:
-        environment = Environment(name, order, (NamespacePattern(name),))
-        platform.portfolios.declare_environment(environment, context=_INIT)
-    platform.policies.activate(starter_policy(), context=_INIT)
-    platform.signers.add("platform", platform.keys.platform.public_key, [EVERYWHERE], [VSA], context=_INIT)
-    admin = Binding(Role.ADMIN, EVERYWHERE)
-    return platform.tokens.issue(PLATFORM_PRINCIPAL, _FIRST_ADMIN, [admin], context=_INIT)
-
-
-def open_platform(
-    config: Config,
-    *,
-    clock: Clock | None = None,
-    entropy: Entropy | None = None,
-    report: Callable[[str, Exception], None] | None = None,
-) -> Platform:
-    """Open the platform of a data folder; ``report`` hears of failures in its background work, once started.
-
-    Raises:
-        NotInitialised: there is none.
-        InstanceRunning: another process runs on the same folder (on SQLite; on PostgreSQL replicas are welcome).
-    """
-    from chainward.adapters.home import DataFolder
-    from chainward.adapters.keyring import load_keys
-
-    folder = DataFolder(config.folder)
-    folder.check(config.instance.name)
-    release = folder.lock().release if config.storage.database is None else lambda: None
-    try:
-        keys = load_keys(folder, config.passphrase_file)
-    except BaseException:
-        release()
-        raise
-    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
-    return Platform(config, keys, clock, entropy, report=report or _raise, release=release)
-
-
-def rebuild(config: Config, names: Sequence[str] = ()) -> dict[str, int]:
-    """Make projections (all, if none is named) anew from fact 0; returns how many facts each has seen.
-
-    On PostgreSQL replicas may run meanwhile; their timelines are short until this returns.
-
-    Raises:
-        InstanceRunning: the platform runs (on SQLite); stop it first.
-        FollowerUnknown: there is no projection of that name.
-    """
-    with closing(open_platform(config)) as platform:
-        for name in names or (None,):
-            platform.followers.rebuild(name)
-        return {
-            status.name: status.position + 1
-            for status in platform.followers.status()
-            if not names or status.name in names
-        }
-
-
-def remote(url: str, token: str | None, *, certificate_authority: str | None = None) -> Remote:
-    """Return a platform that runs elsewhere, as its client sees it."""
-    from chainward.adapters.remote import Remote
-
-    return Remote(url, token, certificate_authority=certificate_authority)
-
-
-def _raise(name: str, error: Exception) -> None:
-    raise RuntimeError(f"the background work {name} failed") from error
