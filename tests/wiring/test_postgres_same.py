@@ -71,6 +71,7 @@ class Repeatable:
 
 
 KEYS: Final = (Repeatable(1), Repeatable(2))
+AGAIN: Final = 1000  # what init drew is not drawn again: a token would get the id of the first one
 
 
 @dataclass(slots=True)
@@ -234,14 +235,14 @@ class Stage:
         with ExitStack() as ending:
             ending.callback(shutil.rmtree, place)
             ending.callback(self.server.drop_database, database)
-            sqlite = _open(place / "sqlite", self.keys)
+            sqlite = _open(place / "sqlite", self.keys, drawn=AGAIN)
             ending.callback(sqlite.close)
-            postgres = _open(place / "postgres", self.keys, self.server.url(database))
+            postgres = _open(place / "postgres", self.keys, self.server.url(database), drawn=AGAIN)
             ending.callback(postgres.close)
             yield World(sqlite), World(postgres)
 
 
-def _open(folder: Path, keys: PlatformKeys, url: str | None = None) -> Platform:
+def _open(folder: Path, keys: PlatformKeys, url: str | None = None, *, drawn: int = 0) -> Platform:
     folder.mkdir(parents=True, exist_ok=True)
     given: dict[tuple[str, str], object] = {
         ("storage", "folder"): folder,
@@ -251,7 +252,7 @@ def _open(folder: Path, keys: PlatformKeys, url: str | None = None) -> Platform:
     if url is not None:
         given["storage", "database"] = url
     clock = ManualClock(step=timedelta(microseconds=1001))
-    return Platform(load(None, {}, given), keys, clock, Numbered(), report=_fail, release=lambda: None)
+    return Platform(load(None, {}, given), keys, clock, Numbered(drawn), report=_fail, release=lambda: None)
 
 
 def _fail(name: str, error: Exception) -> None:
