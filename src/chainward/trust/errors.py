@@ -12,9 +12,15 @@ from typing import ClassVar
 from chainward.kernel.problem import Kind, Problem
 
 __all__ = [
+    "AuthorityChainInvalid",
+    "AuthorityConflict",
+    "AuthorityInvalid",
+    "AuthorityMissing",
+    "AuthorityUnknown",
     "BundleMalformed",
     "EntryUnsupported",
     "InclusionProofInvalid",
+    "KeySealed",
     "LogEntryMismatch",
     "LogEntryMissing",
     "LogGenesisMissing",
@@ -151,3 +157,51 @@ class SignerInvalid(Problem):
     kind: ClassVar[Kind] = Kind.INVALID
     code: ClassVar[str] = "signer-invalid"
     hint = "Use a name such as release-2026, at least one repository pattern, and predicate types or *."
+
+
+class AuthorityInvalid(Problem):
+    """The description of an authority, or of its compromise, cannot be."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "authority-invalid"
+    hint = "Look at the authorities of this platform with: chainward trust authorities"
+
+
+class AuthorityMissing(Problem):
+    """The platform has no active instance of a service, so that it cannot sign for it."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "authority-missing"
+    hint = "Begin a new instance with: chainward trust rotate ca|ct|log|tsa"
+
+
+class AuthorityUnknown(Problem):
+    """There is no authority of that name."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "authority-unknown"
+    hint = "List the authorities of this platform with: chainward trust authorities"
+
+
+class AuthorityConflict(Problem):
+    """The authority was changed meanwhile, or is not in a state in which this can be done."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "authority-conflict"
+    hint = "Look at its present state with: chainward trust authorities; then decide again."
+
+
+class AuthorityChainInvalid(Problem):
+    """The certificates are not a chain from the requested key to the root that the authority should have."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "authority-chain-invalid"
+    hint = "Sign the request again with the offline root key: chainward trust rotate ca --root-key file:PATH"
+
+
+class KeySealed(Problem):
+    """The private key of an authority cannot be opened here."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "authority-key-sealed"
+    hint = "Give this replica the keys folder and the passphrase file of the platform, then start it again."

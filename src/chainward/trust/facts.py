@@ -1,4 +1,4 @@
-"""The facts of trust: who became trusted, who ceased to be, what was signed.
+"""The facts of trust: who became trusted, who ceased to be, what was signed, which authorities there are.
 
 A signer is a subject as ``signer:name`` and as ``key:sha256:fingerprint``, so that both timelines show it.
 """
@@ -9,7 +9,15 @@ from typing import ClassVar, Final
 
 from chainward.ledger.model import FactBody
 
-__all__ = ["FACTS", "SignatureLogged", "SignerDistrust", "SignerTrusted"]
+__all__ = [
+    "FACTS",
+    "AuthorityCompromised",
+    "AuthorityEstablished",
+    "AuthorityRetired",
+    "SignatureLogged",
+    "SignerDistrust",
+    "SignerTrusted",
+]
 
 
 class SignerTrusted(FactBody, frozen=True, kw_only=True):
@@ -62,4 +70,68 @@ class SignatureLogged(FactBody, frozen=True, kw_only=True):
         return (f"key:sha256:{self.fingerprint}", self.digest)
 
 
-FACTS: Final[tuple[type[FactBody], ...]] = (SignerTrusted, SignerDistrust, SignatureLogged)
+class AuthorityEstablished(FactBody, frozen=True, kw_only=True):
+    """A new instance of a service of the trust root began to sign: CA, CT log, signature log or timestamp authority.
+
+    ``certificates`` are the SHA-256 of the DER, issuer first; logs have an ``origin`` instead.
+    """
+
+    schema: ClassVar[str] = "trust.authority-established/1"
+    feeds: ClassVar[tuple[str, ...]] = ("F1",)
+
+    name: str
+    service: str
+    origin: str
+    fingerprint: str
+    certificates: tuple[str, ...]
+    start: str
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the authority by name and by key."""
+        return (f"authority:{self.name}", f"key:sha256:{self.fingerprint}")
+
+
+class AuthorityRetired(FactBody, frozen=True, kw_only=True):
+    """An instance signs nothing new; what it signed until ``end`` stays valid."""
+
+    schema: ClassVar[str] = "trust.authority-retired/1"
+    feeds: ClassVar[tuple[str, ...]] = ("F1",)
+
+    name: str
+    fingerprint: str
+    end: str
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the authority by name and by key."""
+        return (f"authority:{self.name}", f"key:sha256:{self.fingerprint}")
+
+
+class AuthorityCompromised(FactBody, frozen=True, kw_only=True):
+    """Somebody else may have the key of an instance since then.
+
+    ``checkpoints`` are the states of logs that are believed nevertheless, each as ``origin size root`` with the root in
+    hex. What relies on the key and is not logged in one of them counts no more.
+    """
+
+    schema: ClassVar[str] = "trust.authority-compromised/1"
+    feeds: ClassVar[tuple[str, ...]] = ("M5", "F1")
+
+    name: str
+    fingerprint: str
+    since: str
+    reason: str
+    checkpoints: tuple[str, ...]
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the authority by name and by key."""
+        return (f"authority:{self.name}", f"key:sha256:{self.fingerprint}")
+
+
+FACTS: Final[tuple[type[FactBody], ...]] = (
+    SignerTrusted,
+    SignerDistrust,
+    SignatureLogged,
+    AuthorityEstablished,
+    AuthorityRetired,
+    AuthorityCompromised,
+)
