@@ -107,7 +107,7 @@ def test_a_key_in_the_clear_is_refused_unless_that_was_asked_for() -> None:
 
 
 def test_a_key_of_another_kind_is_refused_after_it_was_opened() -> None:
-    for key in (rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP384R1())):
+    for key in (rsa.generate_private_key(3, 2048), ec.generate_private_key(ec.SECP256K1())):
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(PASSPHRASE))
         with pytest.raises(KeyUnsupported):
             load_private_key(pem, PASSPHRASE)

@@ -7,11 +7,11 @@ DigestSigner. Reading and writing files is :mod:`chainward.adapters.signers`.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final, Self, assert_never
+from typing import Final, Self
 
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
@@ -22,8 +22,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from chainward.keys.errors import KeyMalformed, KeyUnencrypted, KeyUnsupported, PassphraseWeak, PassphraseWrong
-from chainward.keys.model import PublicKey, Scheme
+from chainward.keys.model import PublicKey
+from chainward.keys.modulus import EXPONENT
 from chainward.keys.pkcs8 import ENCRYPTED_LABEL, check_encrypted, encrypt
+from chainward.keys.scheme import DIGEST_SIZES, ECDSA, ECDSA_PREHASHED, RSA_SCHEMES, Scheme
 
 __all__ = ["PrivateKey", "generate", "load_private_key"]
 
@@ -31,25 +33,33 @@ _MAX_PEM: Final = 16 * 1024
 _MIN_PASSPHRASE: Final = 8
 _MAX_PASSPHRASE: Final = 1024
 _CLEAR_LABEL: Final = b"PRIVATE KEY"
-_DIGEST_SIZE: Final = 32
-_SHA256: Final = ec.ECDSA(hashes.SHA256())
-_PREHASHED: Final = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
+_PKCS1: Final = padding.PKCS1v15()
+_SHA256: Final = hashes.SHA256()
+_PREHASHED: Final = utils.Prehashed(_SHA256)
+_CURVES: Final = {
+    Scheme.ECDSA_P256_SHA256: ec.SECP256R1(),
+    Scheme.ECDSA_P384_SHA384: ec.SECP384R1(),
+    Scheme.ECDSA_P521_SHA512: ec.SECP521R1(),
+}
+_SIZES: Final = {scheme: size for size, scheme in RSA_SCHEMES.items()}
+
+_Key = ec.EllipticCurvePrivateKey | Ed25519PrivateKey | rsa.RSAPrivateKey
 
 
 class PrivateKey:
     """A private key in this process; implements DigestSigner. Never compared, hashed by content or shown."""
 
-    def __init__(self, key: ec.EllipticCurvePrivateKey | Ed25519PrivateKey) -> None:
+    def __init__(self, key: _Key) -> None:
         self._key = key
 
     @classmethod
     def of(cls, key: object) -> Self:
         """Wrap a key object of ``cryptography``; raises KeyUnsupported unless its scheme is used here."""
-        if isinstance(key, Ed25519PrivateKey) or (
-            isinstance(key, ec.EllipticCurvePrivateKey) and isinstance(key.curve, ec.SECP256R1)
-        ):
-            return cls(key)
-        raise KeyUnsupported(f"a key of type {type(key).__name__} is not used here")
+        if not isinstance(key, (ec.EllipticCurvePrivateKey, Ed25519PrivateKey, rsa.RSAPrivateKey)):
+            raise KeyUnsupported(f"a key of type {type(key).__name__} is not used here")
+        made = cls(key)
+        made.public_key  # noqa: B018 - reading it checks curve, size and exponent
+        return made
 
     @cached_property
     def public_key(self) -> PublicKey:
@@ -59,19 +69,24 @@ class PrivateKey:
 
     def sign(self, data: bytes) -> bytes:
         """Return a signature over ``data``."""
-        if isinstance(self._key, Ed25519PrivateKey):
-            return self._key.sign(data)
-        return self._key.sign(data, _SHA256)
+        if isinstance(self._key, ec.EllipticCurvePrivateKey):
+            return self._key.sign(data, ECDSA[self.public_key.scheme])
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(data, _PKCS1, _SHA256)
+        return self._key.sign(data)
 
     def sign_prehashed(self, digest: bytes) -> bytes:
-        """Return a signature over bytes whose SHA-256 is ``digest``.
+        """Return a signature over bytes whose hash, the one of the key's scheme, is ``digest``.
 
         Raises:
             KeyUnsupported: an Ed25519 key, or a digest of another length.
         """
-        if isinstance(self._key, Ed25519PrivateKey) or len(digest) != _DIGEST_SIZE:
-            raise KeyUnsupported("only an ECDSA P-256 key signs digests, and those are of 32 bytes")
-        return self._key.sign(digest, _PREHASHED)
+        scheme = self.public_key.scheme
+        if isinstance(self._key, Ed25519PrivateKey) or len(digest) != DIGEST_SIZES[scheme.hash_name]:
+            raise KeyUnsupported(f"a {scheme} key does not sign digests of {len(digest)} bytes")
+        if isinstance(self._key, rsa.RSAPrivateKey):
+            return self._key.sign(digest, _PKCS1, _PREHASHED)
+        return self._key.sign(digest, ECDSA_PREHASHED[scheme])
 
     def encrypted_pem(self, passphrase: bytes) -> bytes:
         """Return the key as PKCS#8 under ``passphrase``.
@@ -92,13 +107,11 @@ class PrivateKey:
 
 def generate(scheme: Scheme) -> PrivateKey:
     """Make a new key. Its randomness is the operating system's, taken by ``cryptography`` itself."""
-    match scheme:
-        case Scheme.ECDSA_P256_SHA256:
-            return PrivateKey(ec.generate_private_key(ec.SECP256R1()))
-        case Scheme.ED25519:
-            return PrivateKey(Ed25519PrivateKey.generate())
-        case _:
-            assert_never(scheme)
+    if scheme is Scheme.ED25519:
+        return PrivateKey(Ed25519PrivateKey.generate())
+    if scheme in _CURVES:
+        return PrivateKey(ec.generate_private_key(_CURVES[scheme]))
+    return PrivateKey(rsa.generate_private_key(EXPONENT, _SIZES[scheme]))
 
 
 def load_private_key(pem: bytes, passphrase: bytes | None, *, allow_unencrypted: bool = False) -> PrivateKey:

@@ -2,7 +2,7 @@
 
 A key is known by its SubjectPublicKeyInfo (RFC 5280 §4.1.2.7) in DER. One key has one encoding here: whatever would
 decode to the same point from other bytes (explicit curve parameters, compressed points, trailing bytes) is refused, so
-that a fingerprint names a key and not a spelling. Scheme names are those of Sigstore's ``PublicKeyDetails``.
+that a fingerprint names a key and not a spelling. Which schemes there are is :mod:`chainward.keys.scheme`.
 
 Verification returns nothing or raises; all arithmetic is pyca/cryptography's.
 """
@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from enum import StrEnum
 from functools import lru_cache
 from typing import Final, Self
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -27,20 +28,18 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from chainward.keys.errors import KeyMalformed, KeyUnsupported, SignatureInvalid
+from chainward.keys.modulus import rsa_scheme
+from chainward.keys.scheme import CURVE_SCHEMES, DIGEST_SIZES, ECDSA, ECDSA_PREHASHED, Scheme
 
 __all__ = ["PublicKey", "Scheme", "SignatureInvalid", "ed25519_of", "raw_ed25519"]
 
 _MAX_ENCODED: Final = 16 * 1024
-_DIGEST_SIZE: Final = 32
-_SHA256: Final = ec.ECDSA(hashes.SHA256())
-_PREHASHED: Final = ec.ECDSA(utils.Prehashed(hashes.SHA256()))
+_MAX_CERTIFICATE: Final = 64 * 1024
+_PKCS1: Final = padding.PKCS1v15()
+_SHA256: Final = hashes.SHA256()
+_PREHASHED: Final = utils.Prehashed(_SHA256)
 
-
-class Scheme(StrEnum):
-    """How a key signs; the value is Sigstore's name for it."""
-
-    ECDSA_P256_SHA256 = "PKIX_ECDSA_P256_SHA_256"
-    ED25519 = "PKIX_ED25519"
+_Key = ec.EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,14 +55,14 @@ class PublicKey:
     scheme: Scheme
 
     def __post_init__(self) -> None:
-        found = _scheme_of(_loaded(self.der))
+        found = _loaded(self.der)[1]
         if found is not self.scheme:
             raise KeyUnsupported(f"this is a {found} key, not a {self.scheme} key")
 
     @classmethod
     def from_der(cls, der: bytes) -> Self:
         """Read a SubjectPublicKeyInfo; raises KeyMalformed or KeyUnsupported."""
-        return cls(der, _scheme_of(_loaded(der)))
+        return cls(der, _loaded(der)[1])
 
     @classmethod
     def from_pem(cls, pem: bytes) -> Self:
@@ -80,15 +79,36 @@ class PublicKey:
             raise KeyMalformed("the PEM block does not hold a public key") from None
         return cls.from_der(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
+    @classmethod
+    def from_certificate(cls, der: bytes) -> Self:
+        """Return the key that an X.509 certificate is about; raises KeyMalformed or KeyUnsupported.
+
+        Nothing else of the certificate is looked at: whether it may be believed is the caller's question.
+        """
+        if len(der) > _MAX_CERTIFICATE:
+            raise KeyMalformed(f"{len(der)} bytes are too many for a certificate")
+        try:
+            key = x509.load_der_x509_certificate(der).public_key()
+        except UnsupportedAlgorithm:
+            raise KeyUnsupported("the key of the certificate is of an unknown type") from None
+        except ValueError:
+            raise KeyMalformed("the bytes are not a certificate, or hold no key") from None
+        return cls.from_der(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 over the DER, in lowercase hex: the name of the key everywhere in Chainward."""
         return hashlib.sha256(self.der).hexdigest()
 
     @property
+    def hash_name(self) -> str:
+        """What :mod:`hashlib` calls the hash whose digests this key signs; raises KeyUnsupported for Ed25519."""
+        return self.scheme.hash_name
+
+    @property
     def pem(self) -> bytes:
         """The key as a PEM block ``PUBLIC KEY``."""
-        return _loaded(self.der).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        return _loaded(self.der)[0].public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def verify(self, data: bytes, signature: bytes) -> None:
         """Return if this key made ``signature`` over ``data``.
@@ -96,29 +116,35 @@ class PublicKey:
         Raises:
             SignatureInvalid: in every other case, also for a signature that is not even well-formed.
         """
-        key = _loaded(self.der)
+        key, scheme = _loaded(self.der)
         try:
-            if isinstance(key, Ed25519PublicKey):
-                key.verify(signature, data)
+            if isinstance(key, ec.EllipticCurvePublicKey):
+                key.verify(signature, data, ECDSA[scheme])
+            elif isinstance(key, RSAPublicKey):
+                key.verify(signature, data, _PKCS1, _SHA256)
             else:
-                key.verify(signature, data, _SHA256)
+                key.verify(signature, data)
         except (InvalidSignature, ValueError):
             raise self._refusal() from None
 
     def verify_prehashed(self, digest: bytes, signature: bytes) -> None:
-        """Return if this key made ``signature`` over bytes whose SHA-256 is ``digest``.
+        """Return if this key made ``signature`` over bytes whose :attr:`hash_name` is ``digest``.
 
         Raises:
             KeyUnsupported: an Ed25519 key: it signs messages, not digests (Ed25519ph is another scheme).
             SignatureInvalid: in every other case but a valid signature.
         """
-        key = _loaded(self.der)
+        key, scheme = _loaded(self.der)
         if isinstance(key, Ed25519PublicKey):
             raise KeyUnsupported("an Ed25519 key cannot sign a digest")
-        if len(digest) != _DIGEST_SIZE:
-            raise SignatureInvalid(f"{len(digest)} bytes are not a SHA-256 digest")
+        if len(digest) != DIGEST_SIZES[scheme.hash_name]:
+            name = scheme.hash_name.upper().replace("SHA", "SHA-")
+            raise SignatureInvalid(f"{len(digest)} bytes are not a {name} digest")
         try:
-            key.verify(signature, digest, _PREHASHED)
+            if isinstance(key, RSAPublicKey):
+                key.verify(signature, digest, _PKCS1, _PREHASHED)
+            else:
+                key.verify(signature, digest, ECDSA_PREHASHED[scheme])
         except (InvalidSignature, ValueError):
             raise self._refusal() from None
 
@@ -131,7 +157,7 @@ class PublicKey:
 
 def raw_ed25519(public_key: PublicKey) -> bytes:
     """Return the 32 bytes of an Ed25519 key; raises KeyUnsupported for any other key."""
-    key = _loaded(public_key.der)
+    key, _ = _loaded(public_key.der)
     if not isinstance(key, Ed25519PublicKey):
         raise KeyUnsupported(f"a {public_key.scheme} key is not an Ed25519 key", hint="Logs sign with Ed25519 keys.")
     return key.public_bytes_raw()
@@ -152,7 +178,7 @@ def ed25519_of(raw: bytes) -> PublicKey:
 
 # Parsing a key costs as much as a quarter of a verification; the same few keys verify nearly everything.
 @lru_cache(maxsize=1024)
-def _loaded(der: bytes) -> ec.EllipticCurvePublicKey | Ed25519PublicKey:
+def _loaded(der: bytes) -> tuple[_Key, Scheme]:
     if len(der) > _MAX_ENCODED:
         raise KeyMalformed(f"{len(der)} bytes are too many for a public key")
     try:
@@ -161,14 +187,20 @@ def _loaded(der: bytes) -> ec.EllipticCurvePublicKey | Ed25519PublicKey:
         raise KeyUnsupported("the key is of an unknown type") from None
     except ValueError:
         raise KeyMalformed("the bytes are not a public key") from None
-    if not isinstance(key, (ec.EllipticCurvePublicKey, Ed25519PublicKey)):
+    if not isinstance(key, (ec.EllipticCurvePublicKey, Ed25519PublicKey, RSAPublicKey)):
         raise KeyUnsupported(f"a key of type {type(key).__name__} is not used here")
-    if isinstance(key, ec.EllipticCurvePublicKey) and not isinstance(key.curve, ec.SECP256R1):
-        raise KeyUnsupported(f"a key on curve {key.curve.name} is not used here")
+    scheme = _scheme_of(key)
     if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != der:
         raise KeyMalformed("the key is not in its one encoding (named curve, uncompressed point, nothing behind it)")
-    return key
+    return key, scheme
 
 
-def _scheme_of(key: ec.EllipticCurvePublicKey | Ed25519PublicKey) -> Scheme:
-    return Scheme.ED25519 if isinstance(key, Ed25519PublicKey) else Scheme.ECDSA_P256_SHA256
+def _scheme_of(key: _Key) -> Scheme:
+    if isinstance(key, Ed25519PublicKey):
+        return Scheme.ED25519
+    if isinstance(key, RSAPublicKey):
+        return rsa_scheme(key)
+    scheme = CURVE_SCHEMES.get(key.curve.name)
+    if scheme is None:
+        raise KeyUnsupported(f"a key on curve {key.curve.name} is not used here")
+    return scheme

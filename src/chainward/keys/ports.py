@@ -23,13 +23,17 @@ class Signer(Protocol):
         ...
 
     def sign(self, data: bytes) -> bytes:
-        """Return a signature over ``data`` (ECDSA: DER, over its SHA-256; Ed25519: 64 bytes)."""
+        """Return a signature over ``data`` (ECDSA: DER; RSA: PKCS #1 v1.5; Ed25519: 64 bytes)."""
         ...
 
 
 class DigestSigner(Signer, Protocol):
-    """A signer that can also sign what it does not see; every holder of P-256 keys can (file, PKCS#11, cloud KMS)."""
+    """A signer that can also sign what it does not see; every holder of ECDSA keys can (file, PKCS#11, cloud KMS)."""
 
     def sign_prehashed(self, digest: bytes) -> bytes:
-        """Return a signature over bytes whose SHA-256 is ``digest``; raises KeyUnsupported for an Ed25519 key."""
+        """Return a signature over bytes whose hash, the one of the key's scheme, is ``digest``.
+
+        Raises:
+            KeyUnsupported: an Ed25519 key, or a digest of another length.
+        """
         ...
