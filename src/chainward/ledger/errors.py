@@ -14,7 +14,10 @@ __all__ = [
     "FactUnknown",
     "FollowerBehind",
     "FollowerUnknown",
+    "LedgerBusy",
     "LedgerClosed",
+    "LogExists",
+    "LogFrozen",
     "LogKeyChanged",
     "LogReserved",
     "LogTampered",
@@ -133,3 +136,27 @@ class FollowerUnknown(Problem):
     kind: ClassVar[Kind] = Kind.NOT_FOUND
     code: ClassVar[str] = "follower-unknown"
     hint = "Name one of the followers that the platform lists, or all."
+
+
+class LogExists(Problem):
+    """A log with that origin was opened before; an origin names one log for ever."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "log-exists"
+    hint = "Choose an origin that no log of this platform ever had: chainward log list"
+
+
+class LogFrozen(Problem):
+    """The log takes no more entries; everything in it can be read and proven for ever."""
+
+    kind: ClassVar[Kind] = Kind.REFUSED
+    code: ClassVar[str] = "log-frozen"
+    hint = "Submit to the shard that is active now; it stands first in /signing_config.v0.2.json."
+
+
+class LedgerBusy(Problem):
+    """More is waiting to become durable than will be in good time."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "ledger-busy"
+    hint = "Send it again after a moment, and with growing pauses; nothing of it was kept."

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
     from chainward.formats.checkpoint import Checkpoint
     from chainward.ledger.model import Extent, FollowerState, LogHead, Receipt, Recorded, StoredFact, StoredLeaf, Unit
 
-__all__ = ["AuditView", "CheckpointSigner", "LedgerStore", "LogView", "ProjectionStore", "SubjectIndex"]
+__all__ = [
+    "AuditView",
+    "CheckpointSigner",
+    "CheckpointSigners",
+    "LedgerStore",
+    "LogView",
+    "ProjectionStore",
+    "SubjectIndex",
+]
 
 
 class CheckpointSigner(Protocol):
@@ -29,6 +37,18 @@ class CheckpointSigner(Protocol):
 
     def open(self, note: bytes) -> Checkpoint:
         """Return the checkpoint in a note that this signer's key signed; raises a Problem for any other note."""
+        ...
+
+
+class CheckpointSigners(Protocol):
+    """Who signs the checkpoints of which log. Thread-safe.
+
+    A writer asks once for each log, when it first grows it, so a log that another replica opened is found as well. The
+    signer of an origin never changes: a new key begins a new log.
+    """
+
+    def signer_of(self, origin: str) -> CheckpointSigner:
+        """Return the signer of one log; raises LogUnknown, or a Problem of kind *unavailable* for a sealed key."""
         ...
 
 
