@@ -137,7 +137,7 @@ def test_a_verifier_key_with_a_wrong_part_is_malformed(text: str) -> None:
 
 def test_a_verifier_key_of_another_algorithm_is_unsupported() -> None:
     with pytest.raises(Unsupported):
-        parse_verifier_key("log.example+f3e73440+" + encode_base64(b"\x02" + bytes(32)))
+        parse_verifier_key("log.example+f3e73440+" + encode_base64(b"\x06" + bytes(32)))
     with pytest.raises(Unwritable):
         verifier_key("log example", bytes(32))
     with pytest.raises(Unwritable):
