@@ -18,7 +18,11 @@ __all__ = [
     "AuthorityMissing",
     "AuthorityUnknown",
     "BundleMalformed",
+    "CertificateForeign",
     "EntryUnsupported",
+    "IdentityTokenMissing",
+    "IdentityTokenUnobtainable",
+    "IdentityTokenUnusable",
     "InclusionProofInvalid",
     "KeySealed",
     "LogEntryMismatch",
@@ -205,3 +209,38 @@ class KeySealed(Problem):
     kind: ClassVar[Kind] = Kind.UNAVAILABLE
     code: ClassVar[str] = "authority-key-sealed"
     hint = "Give this replica the keys folder and the passphrase file of the platform, then start it again."
+
+
+class IdentityTokenMissing(Problem):
+    """Nobody says who signs: no key was named, no identity token given, and this machine's environment has none."""
+
+    kind: ClassVar[Kind] = Kind.UNAUTHENTICATED
+    code: ClassVar[str] = "identity-token-missing"
+    hint = (
+        "Sign with a key (--key file:release.key), give a token (--identity-token @FILE or CHAINWARD_IDENTITY_TOKEN), "
+        "or run where one can be had, such as GitHub Actions with `permissions: id-token: write`."
+    )
+
+
+class IdentityTokenUnobtainable(Problem):
+    """The environment promises an identity token, and does not give it."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "identity-token-unobtainable"
+    hint = "Look at what the message names; nothing was signed, and no other source of tokens was tried."
+
+
+class IdentityTokenUnusable(Problem):
+    """The identity token cannot be one that a certificate authority accepts; it was sent to nobody."""
+
+    kind: ClassVar[Kind] = Kind.UNAUTHENTICATED
+    code: ClassVar[str] = "identity-token-unusable"
+    hint = "Ask the issuer for a fresh token whose audience is that of the certificate authority, such as sigstore."
+
+
+class CertificateForeign(Problem):
+    """The certificate authority answered with a certificate for another key or another identity; nothing was signed."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "certificate-foreign"
+    hint = "Do not use this certificate authority until it is known why; ask who runs it."
