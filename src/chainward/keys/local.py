@@ -7,7 +7,7 @@ DigestSigner. Reading and writing files is :mod:`chainward.adapters.signers`.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -26,6 +26,9 @@ from chainward.keys.model import PublicKey
 from chainward.keys.modulus import EXPONENT
 from chainward.keys.pkcs8 import ENCRYPTED_LABEL, check_encrypted, encrypt
 from chainward.keys.scheme import DIGEST_SIZES, ECDSA, ECDSA_PREHASHED, RSA_SCHEMES, Scheme
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["PrivateKey", "generate", "load_private_key"]
 
@@ -96,7 +99,11 @@ class PrivateKey:
         """
         if not _MIN_PASSPHRASE <= len(passphrase) <= _MAX_PASSPHRASE:
             raise PassphraseWeak(f"a passphrase of {len(passphrase)} bytes is not accepted")
-        return encrypt(self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()), passphrase)
+        return self.sealed(lambda der: encrypt(der, passphrase))
+
+    def sealed(self, seal: Callable[[bytes], bytes]) -> bytes:
+        """Return what ``seal`` makes of the key as PKCS#8 in the clear (DER); nothing else gets to see that."""
+        return seal(self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption()))
 
     def __repr__(self) -> str:
         return f"<private key of sha256:{self.public_key.fingerprint}>"

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, String, Table, Text, bindparam, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Column, LargeBinary, String, Table, Text, bindparam, or_, select, update
 
 from chainward.adapters.sql.metadata import METADATA, Instant
+from chainward.adapters.sql.trust_epoch import move_epoch, read_epoch
 from chainward.kernel.name import RepositoryPattern
 from chainward.keys.model import PublicKey
 from chainward.trust.errors import SignerExists, SignerNotFound
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chainward.ledger.model import Write
     from chainward.trust.model import TrustedLog
 
-__all__ = ["SIGNER", "TRUST_EPOCH", "WRITES", "SqlTrustStore"]
+__all__ = ["SIGNER", "WRITES", "SqlTrustStore"]
 
 SIGNER: Final = Table(
     "signer",
@@ -42,15 +42,7 @@ SIGNER: Final = Table(
     Column("trusted_since", Instant, nullable=False),
     Column("distrusted_at", Instant),
 )
-TRUST_EPOCH: Final = Table(
-    "trust_epoch",
-    METADATA,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("epoch", BigInteger, nullable=False),
-)
 
-_THE_ROW: Final = 1
-_SELECT_EPOCH = select(TRUST_EPOCH.c.epoch).where(TRUST_EPOCH.c.id == _THE_ROW)
 _SELECT_SIGNERS = select(SIGNER).order_by(SIGNER.c.fingerprint)
 _SELECT_TAKEN = select(SIGNER).where(
     or_(
@@ -85,7 +77,7 @@ class SqlTrustStore:
             return self._read(own)
 
     def _read(self, connection: Connection) -> TrustSnapshot:
-        epoch = connection.execute(_SELECT_EPOCH).scalar() or 0
+        epoch = read_epoch(connection)
         cached = self._cached
         if cached is not None and cached.epoch == epoch:
             return cached
@@ -123,7 +115,7 @@ def _trust(scope: Scope, write: TrustSigner) -> None:
         "trusted_since": signer.trusted_since,
     }
     scope.connection.execute(SIGNER.insert(), row)
-    _move_epoch(scope)
+    move_epoch(scope)
 
 
 def _refusal(signer: TrustedSigner, taken: Row[Any]) -> SignerExists:
@@ -141,15 +133,7 @@ def _distrust(scope: Scope, write: DistrustSigner) -> None:
     values = {"b_fingerprint": write.fingerprint, "b_name": write.name, "b_at": write.at}
     if scope.connection.execute(_DISTRUST, values).rowcount != 1:
         raise SignerNotFound(f"no signer {write.name} is trusted")
-    _move_epoch(scope)
-
-
-def _move_epoch(scope: Scope) -> None:
-    dialect = postgresql if scope.dialect_name == "postgresql" else sqlite
-    statement = dialect.insert(TRUST_EPOCH).values(id=_THE_ROW, epoch=1)
-    scope.connection.execute(
-        statement.on_conflict_do_update(index_elements=["id"], set_={"epoch": TRUST_EPOCH.c.epoch + 1})
-    )
+    move_epoch(scope)
 
 
 WRITES: Final[Mapping[type[Write], Handler]] = {TrustSigner: _trust, DistrustSigner: _distrust}
