@@ -7,18 +7,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cryptography import x509
+
 from chainward.formats import (
     admission,
     bundle,
     checkpoint,
     codec,
     dsse,
+    fulcio,
     image_config,
     intoto,
     layout,
     note,
     oci,
     rekor,
+    sct,
     slsa,
     testresult,
     tile,
@@ -124,7 +128,22 @@ IMAGE_CONFIG = oci.ImageConfig(
 CHECKPOINT = checkpoint.Checkpoint("log.example", 12, HASH, ("extension",)).text()
 NOTE = note.format_note(note.Note(CHECKPOINT, (note.NoteSignature("log.example", b"1234", b"signature"),)))
 
+
+def _claims(data: bytes) -> object:
+    value = x509.UnrecognizedExtension(fulcio.CLAIMS["build_signer_uri"], data)
+    return fulcio.decode_claims([x509.Extension(value.oid, critical=False, value=value)])
+
+
+def _username(data: bytes) -> object:
+    return fulcio.decode_username(x509.OtherName(fulcio.USERNAME, data))
+
+
+SCT = sct.SignedCertificateTimestamp(HASH, NOON, b"", b"signature")
+
 DECODERS = (
+    Decoder("sct list", sct.decode_sct_list, (sct.encode_sct_list([SCT, SCT]),)),
+    Decoder("fulcio claim", _claims, (b"\x0c\x05https",)),
+    Decoder("fulcio user name", _username, (fulcio.encode_username("root!example.org").value,)),
     Decoder("object", lambda data: codec.decode_object(data, limit=1_000_000, what="object"), (b'{"a":[1,"b",{}]}',)),
     Decoder("oci manifest", lambda data: oci.decode_manifest(data, oci.OCI_MANIFEST), (oci.encode_manifest(IMAGE),)),
     Decoder("oci index", lambda data: oci.decode_manifest(data, oci.OCI_INDEX), (oci.encode_manifest(INDEX),)),
