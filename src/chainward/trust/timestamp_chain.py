@@ -2,8 +2,8 @@
 
 Follows RFC 3161 §2.3 (the extended key usage is critical and says timeStamping alone) and RFC 5280. Two certificates
 are enough: the root's key stays offline and is needed once for each leaf, the leaf's key signs tokens. Verifiers are
-given both, leaf first; stock clients read no revocation lists, so there are none: an authority whose key is lost is marked
-compromised instead (:class:`~chainward.trust.authority.Compromise`).
+given both, leaf first; stock clients read no revocation lists, so there are none: an authority whose key is lost is
+marked compromised instead (:class:`~chainward.trust.authority.Compromise`).
 """
 
 from __future__ import annotations
@@ -117,6 +117,8 @@ def _signed(builder: x509.CertificateBuilder, signer: DigestSigner) -> bytes:
 
 
 def _name(organization: str, name: str) -> x509.Name:
+    if not organization.strip():
+        raise AuthorityInvalid("a certificate names an organization")
     parts = ((NameOID.ORGANIZATION_NAME, organization), (NameOID.COMMON_NAME, f"{organization} {name}"[:64]))
     try:
         return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
