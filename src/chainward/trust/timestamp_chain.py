@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["random_serial", "timestamping_leaf", "timestamping_root"]
 
 _SERIAL_BYTES: Final = 20
+_MAX_NAME: Final = 64  # ub-organization-name and ub-common-name of RFC 5280
 _ROOT_NAME: Final = "timestamp root"
 _LEAF_NAME: Final = "timestamp authority"
 
@@ -117,13 +118,10 @@ def _signed(builder: x509.CertificateBuilder, signer: DigestSigner) -> bytes:
 
 
 def _name(organization: str, name: str) -> x509.Name:
-    if not organization.strip():
-        raise AuthorityInvalid("a certificate names an organization")
-    parts = ((NameOID.ORGANIZATION_NAME, organization), (NameOID.COMMON_NAME, f"{organization} {name}"[:64]))
-    try:
-        return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
-    except ValueError:
-        raise AuthorityInvalid(f"{organization[:80]!r} cannot be the organization in a certificate") from None
+    if not organization.strip() or len(organization) > _MAX_NAME:
+        raise AuthorityInvalid(f"a certificate names an organization in 1 to {_MAX_NAME} characters")
+    parts = ((NameOID.ORGANIZATION_NAME, organization), (NameOID.COMMON_NAME, f"{organization} {name}"[:_MAX_NAME]))
+    return x509.Name([x509.NameAttribute(oid, value) for oid, value in parts])
 
 
 def _usage(*, is_root: bool) -> x509.KeyUsage:
