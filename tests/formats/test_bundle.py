@@ -1,16 +1,14 @@
-"""Sigstore bundles, log entries and trusted roots."""
+"""Sigstore bundles and log entries."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
-from tests.strategies import bundles, log_entries, origins
+from tests.strategies import bundles, log_entries
 
 from chainward.formats import bundle as formats
 from chainward.formats.bundle import (
@@ -25,8 +23,6 @@ from chainward.formats.bundle import (
 from chainward.formats.codec import encode_base64
 from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO, Envelope, Signature
 from chainward.formats.errors import Malformed, TooLarge, Unsupported, Unwritable
-from chainward.formats.trusted_root import LogKey, TrustedRoot, decode_trusted_root, encode_trusted_root
-from chainward.kernel.instant import InvalidInstant
 
 HASH = bytes(range(32))
 PROOF = formats.InclusionProof(7, 12, HASH, (HASH, HASH), "log.example\n12\n…\n")
@@ -213,63 +209,3 @@ def test_a_bundle_with_too_many_entries_or_bytes_is_refused() -> None:
 def test_a_bundle_that_could_not_be_read_back_is_not_written(bundle: Bundle) -> None:
     with pytest.raises(Unwritable):
         encode_bundle(bundle)
-
-
-START = datetime(2026, 11, 23, tzinfo=UTC)
-KEY = LogKey(
-    origin="log.example",
-    base_url="https://log.example",
-    public_key_der=b"key",
-    key_details="PKIX_ED25519",
-    key_id=HASH,
-    start=START,
-)
-
-
-@given(origins(), st.binary(max_size=40), st.none() | st.just(START))
-def test_a_trusted_root_reads_back_as_it_was_written(origin: str, der: bytes, end: datetime | None) -> None:
-    key = replace(KEY, origin=origin, base_url=f"https://{origin}", public_key_der=der, end=end)
-    root = TrustedRoot((key, KEY))
-    assert decode_trusted_root(encode_trusted_root(root)) == root
-
-
-def test_a_trusted_root_has_the_lists_that_clients_look_for() -> None:
-    document = json.loads(encode_trusted_root(TrustedRoot((KEY,))))
-    assert document["mediaType"] == "application/vnd.dev.sigstore.trustedroot+json;version=0.1"
-    assert document["certificateAuthorities"] == document["ctlogs"] == document["timestampAuthorities"] == []
-    assert document["tlogs"] == [
-        {
-            "baseUrl": "https://log.example",
-            "hashAlgorithm": "SHA2_256",
-            "logId": {"keyId": encode_base64(HASH)},
-            "publicKey": {
-                "keyDetails": "PKIX_ED25519",
-                "rawBytes": "a2V5",
-                "validFor": {"start": "2026-11-23T00:00:00.000000Z"},
-            },
-        }
-    ]
-
-
-@pytest.mark.parametrize(
-    ("path", "value", "problem"),
-    [
-        ("mediaType", "application/vnd.dev.sigstore.trustedroot.v0.2+json", Unsupported),
-        ("tlogs.0.hashAlgorithm", "SHA2_512", Unsupported),
-        ("tlogs.0.baseUrl", "http://log.example", Malformed),
-        ("tlogs.0.baseUrl", "https:///", Malformed),
-        ("tlogs.0.publicKey.rawBytes", "*", Malformed),
-        ("tlogs.0.publicKey.validFor", "absent", Malformed),
-        ("tlogs.0.publicKey.validFor.start", "today", InvalidInstant),
-        ("tlogs.0.logId", "absent", Malformed),
-    ],
-)
-def test_a_trusted_root_with_a_wrong_part_is_refused(path: str, value: object, problem: type[Exception]) -> None:
-    with pytest.raises(problem):
-        decode_trusted_root(changed(encode_trusted_root(TrustedRoot((KEY,))), path, value))
-
-
-def test_a_log_whose_base_url_does_not_name_its_origin_is_not_written() -> None:
-    for base_url in ("https://other.example", "http://log.example", "https://log.example/"):
-        with pytest.raises(Unwritable):
-            encode_trusted_root(TrustedRoot((replace(KEY, base_url=base_url),)))

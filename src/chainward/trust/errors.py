@@ -13,13 +13,20 @@ from chainward.kernel.problem import Kind, Problem
 
 __all__ = [
     "AuthorityChainInvalid",
+    "AuthorityCompromised",
     "AuthorityConflict",
     "AuthorityInvalid",
     "AuthorityMissing",
+    "AuthorityRetired",
     "AuthorityUnknown",
     "BundleMalformed",
     "CertificateForeign",
+    "CertificateMalformed",
+    "CertificateOutsideWindow",
+    "CertificateUntrusted",
     "EntryUnsupported",
+    "IdentityMismatch",
+    "IdentityPatternInvalid",
     "IdentityTokenMissing",
     "IdentityTokenUnobtainable",
     "IdentityTokenUnusable",
@@ -29,6 +36,7 @@ __all__ = [
     "LogEntryMissing",
     "LogGenesisMissing",
     "LogKeyInvalid",
+    "LogPromiseInvalid",
     "LogUntrusted",
     "SignerDistrusted",
     "SignerExists",
@@ -36,6 +44,7 @@ __all__ = [
     "SignerNotAllowed",
     "SignerNotFound",
     "SignerUnknown",
+    "SigningTimeMissing",
     "SubjectMismatch",
 ]
 
@@ -244,3 +253,75 @@ class CertificateForeign(Problem):
     kind: ClassVar[Kind] = Kind.UNTRUSTED
     code: ClassVar[str] = "certificate-foreign"
     hint = "Do not use this certificate authority until it is known why; ask who runs it."
+
+
+class CertificateMalformed(Problem):
+    """The certificate cannot be read, or does not have the form of a signing certificate."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "certificate-malformed"
+    hint = "Sign again with a certificate of a Sigstore certificate authority: one subject, its issuer, one SCT."
+
+
+class CertificateUntrusted(Problem):
+    """No trusted certificate authority stands behind the certificate, or it is not one for signing."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "certificate-untrusted"
+    hint = "Verify with the trusted root of the instance that issued it: --trusted-root FILE"
+
+
+class CertificateOutsideWindow(Problem):
+    """The certificate, or the authority that issued it, was not valid when the signature was made."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "certificate-outside-window"
+    hint = "Sign again; a signing certificate counts for the ten minutes in it, and only those."
+
+
+class SigningTimeMissing(Problem):
+    """Nothing trusted says when the signature was made, so a short-lived certificate proves nothing."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "signing-time-missing"
+    hint = "Sign again with a timestamp authority of the same trusted root."
+
+
+class LogPromiseInvalid(Problem):
+    """The log did not sign the inclusion promise that the bundle carries."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "log-promise-invalid"
+    hint = "The bundle was put together from parts that do not belong together: sign again."
+
+
+class AuthorityCompromised(Problem):
+    """An authority behind the bundle is compromised, and no state of the log from before holds the entry."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "authority-compromised"
+    hint = "Sign again with the present authorities; see: chainward trust authorities"
+
+
+class AuthorityRetired(Problem):
+    """The bundle was made outside the time in which its log was in use."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "authority-retired"
+    hint = "Sign again with the present signature log; see: chainward trust authorities"
+
+
+class IdentityPatternInvalid(Problem):
+    """The description of whose signatures are meant is not one."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "identity-pattern-invalid"
+    hint = "Give --identity or --identity-regex, and --issuer or --issuer-regex; a pattern must fit the whole text."
+
+
+class IdentityMismatch(Problem):
+    """A valid signature of somebody else than who was asked for."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "identity-mismatch"
+    hint = "Compare the identity in the message with the one that you expect; it must fit whole."
