@@ -23,14 +23,20 @@ __all__ = [
     "CertificateForeign",
     "CertificateMalformed",
     "CertificateOutsideWindow",
+    "CertificateRequestInvalid",
     "CertificateUntrusted",
+    "CertificatesUnavailable",
     "EntryUnsupported",
     "IdentityMismatch",
     "IdentityPatternInvalid",
+    "IdentityRefused",
     "IdentityTokenMissing",
     "IdentityTokenUnobtainable",
     "IdentityTokenUnusable",
     "InclusionProofInvalid",
+    "IssuerInvalid",
+    "IssuerUnreachable",
+    "IssuerUntrusted",
     "KeySealed",
     "LogEntryMismatch",
     "LogEntryMissing",
@@ -38,6 +44,7 @@ __all__ = [
     "LogKeyInvalid",
     "LogPromiseInvalid",
     "LogUntrusted",
+    "PossessionUnproven",
     "SignerDistrusted",
     "SignerExists",
     "SignerInvalid",
@@ -46,6 +53,9 @@ __all__ = [
     "SignerUnknown",
     "SigningTimeMissing",
     "SubjectMismatch",
+    "TimestampPromiseInvalid",
+    "TokenInvalid",
+    "TokenMalformed",
 ]
 
 
@@ -325,3 +335,83 @@ class IdentityMismatch(Problem):
     kind: ClassVar[Kind] = Kind.UNTRUSTED
     code: ClassVar[str] = "identity-mismatch"
     hint = "Compare the identity in the message with the one that you expect; it must fit whole."
+
+
+class IssuerInvalid(Problem):
+    """What is configured about an issuer of identity tokens, or about a CI provider, cannot be."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "identity-issuer-invalid"
+    hint = "Compare [[trust.issuers]] and [trust.providers] with docs/how-to/configure-identities.md."
+
+
+class IssuerUntrusted(Problem):
+    """The token comes from an issuer that is not configured here; nothing was asked of it."""
+
+    kind: ClassVar[Kind] = Kind.UNAUTHENTICATED
+    code: ClassVar[str] = "identity-issuer-untrusted"
+    hint = "Use a token of one of the issuers in GET /api/v2/configuration, or let an admin add [[trust.issuers]]."
+
+
+class IssuerUnreachable(Problem):
+    """The issuer does not say which keys it signs with, or not in a way that is believed."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "identity-issuer-unreachable"
+    hint = "Try again; if it lasts, open the issuer's /.well-known/openid-configuration from the platform's machine."
+
+
+class TokenMalformed(Problem):
+    """The identity token is not a signed JWT that could be checked."""
+
+    kind: ClassVar[Kind] = Kind.UNAUTHENTICATED
+    code: ClassVar[str] = "identity-token-malformed"
+    hint = "Send the token as its issuer gave it: three base64url parts with dots between them."
+
+
+class TokenInvalid(Problem):
+    """The identity token was not signed by its issuer, is for somebody else, or is not valid now."""
+
+    kind: ClassVar[Kind] = Kind.UNAUTHENTICATED
+    code: ClassVar[str] = "identity-token-invalid"
+    hint = "Get a fresh token for the audience in GET /api/v2/configuration, and check the clock of this machine."
+
+
+class IdentityRefused(Problem):
+    """The token is genuine, but what it says is no identity that a certificate may carry."""
+
+    kind: ClassVar[Kind] = Kind.FORBIDDEN
+    code: ClassVar[str] = "identity-refused"
+    hint = "Compare the claims of the token with what is configured for its issuer: GET /api/v2/configuration"
+
+
+class PossessionUnproven(Problem):
+    """The caller did not prove that it holds the private key."""
+
+    kind: ClassVar[Kind] = Kind.UNAUTHENTICATED
+    code: ClassVar[str] = "key-possession-unproven"
+    hint = "Sign the request itself (PKCS#10), or the challenge claim of the token, with the key to be certified."
+
+
+class CertificateRequestInvalid(Problem):
+    """The request for a certificate cannot be read, or its key cannot be certified."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "certificate-request-invalid"
+    hint = "Send a PKCS#10 request or a PEM public key: ECDSA P-256, P-384 or P-521, RSA 2048 to 4096, or Ed25519."
+
+
+class CertificatesUnavailable(Problem):
+    """The certificate authority cannot issue now."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "certificates-unavailable"
+    hint = "An admin gives it a new intermediate with: chainward trust rotate ca"
+
+
+class TimestampPromiseInvalid(Problem):
+    """The certificate does not carry a promise of a trusted log that it was logged."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "certificate-not-logged"
+    hint = "Use a certificate of an authority whose certificate log stands in the trusted root."
