@@ -1,4 +1,4 @@
-"""Runs the command of a build: scrubbed environment, time limit, and nothing left behind.
+"""Runs the command of a build, and small tools: given environment, time limit, and nothing left behind.
 
 The command gets its own session, so that everything it started can be stopped with it. Its standard output and error
 are one stream, in the order in which they were written.
@@ -17,12 +17,12 @@ from chainward.delivery.errors import SourceUnreadable, ToolMissing
 from chainward.delivery.ports import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     from chainward.delivery.ports import Command
 
-__all__ = ["SubprocessRunner"]
+__all__ = ["SubprocessRunner", "output_of"]
 
 _CHUNK: Final = 64 * 1024
 _DRAIN_SECONDS: Final = 10
@@ -104,6 +104,43 @@ class _Reader:
             self._is_over = True
         if self._error is not None:
             raise self._error
+
+
+def output_of(argv: Sequence[str], environment: Mapping[str, str], *, seconds: float, limit: int) -> tuple[int, bytes]:
+    """Run a small tool to its end; returns its exit status and what it wrote to its standard output, and no more.
+
+    What it writes to standard error is dropped: it may repeat secrets. ``limit`` stops a tool that never ends writing.
+
+    Raises:
+        ToolMissing: it cannot be started, writes more than ``limit`` bytes, or does not end within ``seconds``.
+    """
+    try:
+        process = subprocess.Popen(
+            argv,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ToolMissing(f"{argv[0]!r} cannot be started: {error}") from error
+    written = bytearray()
+    reader = _Reader(process.stdout, lambda chunk: _take(written, chunk, limit))
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        raise ToolMissing(f"{argv[0]!r} did not end within {seconds:g} seconds") from None
+    finally:
+        _stop(process)
+    reader.join()
+    return process.returncode, bytes(written)
+
+
+def _take(written: bytearray, chunk: bytes, limit: int) -> None:
+    written += chunk
+    if len(written) > limit:
+        raise ToolMissing(f"the tool wrote more than {limit} bytes")
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
