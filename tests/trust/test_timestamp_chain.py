@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from chainward.keys.errors import KeyUnsupported
+from chainward.keys.errors import KeyMalformed, KeyUnsupported
 from chainward.keys.local import generate
 from chainward.keys.model import PublicKey, Scheme
 from chainward.trust.errors import AuthorityInvalid
@@ -109,7 +109,7 @@ def test_a_leaf_does_not_outlive_its_root() -> None:
 
 
 def test_what_is_no_certificate_issues_nothing() -> None:
-    with pytest.raises(AuthorityInvalid, match="not a certificate"):
+    with pytest.raises(KeyMalformed, match="not a certificate"):
         leaf(b"no certificate")
 
 

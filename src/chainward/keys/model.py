@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final, Self
 
-from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, utils
@@ -27,6 +26,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from chainward.keys.certificate import read_certificate
 from chainward.keys.errors import KeyMalformed, KeyUnsupported, SignatureInvalid
 from chainward.keys.modulus import rsa_scheme
 from chainward.keys.scheme import CURVE_SCHEMES, DIGEST_SIZES, ECDSA, ECDSA_PREHASHED, Scheme
@@ -34,7 +34,6 @@ from chainward.keys.scheme import CURVE_SCHEMES, DIGEST_SIZES, ECDSA, ECDSA_PREH
 __all__ = ["PublicKey", "Scheme", "SignatureInvalid", "ed25519_of", "raw_ed25519"]
 
 _MAX_ENCODED: Final = 16 * 1024
-_MAX_CERTIFICATE: Final = 64 * 1024
 _PKCS1: Final = padding.PKCS1v15()
 _SHA256: Final = hashes.SHA256()
 _PREHASHED: Final = utils.Prehashed(_SHA256)
@@ -85,14 +84,12 @@ class PublicKey:
 
         Nothing else of the certificate is looked at: whether it may be believed is the caller's question.
         """
-        if len(der) > _MAX_CERTIFICATE:
-            raise KeyMalformed(f"{len(der)} bytes are too many for a certificate")
         try:
-            key = x509.load_der_x509_certificate(der).public_key()
+            key = read_certificate(der).public_key()
         except UnsupportedAlgorithm:
             raise KeyUnsupported("the key of the certificate is of an unknown type") from None
         except ValueError:
-            raise KeyMalformed("the bytes are not a certificate, or hold no key") from None
+            raise KeyMalformed("the certificate holds no key") from None
         return cls.from_der(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
     @property

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from chainward.keys.certificate import read_certificate
 from chainward.keys.errors import KeyUnsupported
 from chainward.keys.model import PublicKey
 from chainward.keys.x509 import hash_of, issuing_key
@@ -64,6 +65,7 @@ def timestamping_leaf(
 
     Raises:
         AuthorityInvalid: the root's certificate is not one of that signer, or outlived by the leaf; or as for a root.
+        KeyMalformed: the root's certificate is none.
         KeyUnsupported: one of the keys is not ECDSA.
     """
     issuer = _issuer(root, root_signer, start, end)
@@ -82,10 +84,7 @@ def random_serial(entropy: Entropy) -> int:
 
 
 def _issuer(root: bytes, root_signer: DigestSigner, start: datetime, end: datetime) -> x509.Certificate:
-    try:
-        issuer = x509.load_der_x509_certificate(root)
-    except ValueError:
-        raise AuthorityInvalid("the root's certificate is not a certificate") from None
+    issuer = read_certificate(root)
     if PublicKey.from_certificate(root) != root_signer.public_key:
         raise AuthorityInvalid("the root's key is not the one in the root's certificate")
     if start < issuer.not_valid_before_utc or end.replace(microsecond=0) > issuer.not_valid_after_utc:
