@@ -12,9 +12,13 @@ from tests.strategies import bundles, log_entries
 
 from chainward.formats import bundle as formats
 from chainward.formats.bundle import (
+    BUNDLE_V01,
+    BUNDLE_V02,
+    BUNDLE_V03,
     Bundle,
     LogEntry,
     MessageSignature,
+    PromisedEntry,
     decode_bundle,
     decode_log_entry,
     encode_bundle,
@@ -209,3 +213,56 @@ def test_a_bundle_with_too_many_entries_or_bytes_is_refused() -> None:
 def test_a_bundle_that_could_not_be_read_back_is_not_written(bundle: Bundle) -> None:
     with pytest.raises(Unwritable):
         encode_bundle(bundle)
+
+
+def old(media_type: str, *gone: str) -> bytes:
+    """Return a bundle as Rekor v1 filled it, without the members ``gone`` of its log entry."""
+    entry = replace(ENTRY, version="0.0.1", integrated_time=1_700_000_000, promise=b"promise")
+    whole = json.loads(encode_bundle(replace(SIGNED, entries=(entry,)))) | {"mediaType": media_type}
+    for member in gone:
+        del whole["verificationMaterial"]["tlogEntries"][0][member]
+    return json.dumps(whole).encode()
+
+
+def test_a_bundle_of_the_first_version_may_have_the_promise_of_the_log_alone() -> None:
+    bundle = decode_bundle(old(BUNDLE_V01, "inclusionProof"))
+    assert bundle.entries == ()
+    assert bundle.promised == (PromisedEntry(7, HASH, "hashedrekord", "0.0.1", 1_700_000_000, b"{}", b"promise"),)
+
+
+def test_a_promise_beside_a_proof_is_part_of_the_entry() -> None:
+    bundle = decode_bundle(old(BUNDLE_V01))
+    assert bundle.promised == ()
+    assert (bundle.entries[0].promise, bundle.entries[0].proof) == (b"promise", PROOF)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "gone"),
+    [
+        (BUNDLE_V02, ["inclusionProof"]),
+        (BUNDLE_V03, ["inclusionProof"]),
+        (BUNDLE_V01, ["inclusionProof", "inclusionPromise"]),
+    ],
+)
+def test_an_entry_without_proof_is_refused_in_every_other_bundle(media_type: str, gone: list[str]) -> None:
+    with pytest.raises(Unsupported, match="inclusion proof"):
+        decode_bundle(old(media_type, *gone))
+
+
+def test_a_bundle_with_a_bare_promise_is_not_written() -> None:
+    with pytest.raises(Unwritable):
+        encode_bundle(decode_bundle(old(BUNDLE_V01, "inclusionProof")))
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("x509CertificateChain", {"certificates": [{"rawBytes": ""}] * 11}),
+        ("timestampVerificationData", {"rfc3161Timestamps": [{"signedTimestamp": ""}] * 33}),
+    ],
+)
+def test_a_bundle_with_more_parts_than_any_signer_writes_is_refused(member: str, value: object) -> None:
+    with pytest.raises(Malformed, match="more than"):
+        decode_bundle(
+            with_verifier(BUNDLE_V02, **{"x509CertificateChain": {"certificates": [{"rawBytes": ""}]}, member: value})
+        )

@@ -2,8 +2,8 @@
 
 Follows sigstore protobuf-specs (sigstore_bundle.proto, sigstore_rekor.proto) in their JSON mapping; reads bundles v0.1
 to v0.3, writes v0.3. In: the bytes of a bundle. Out: a :class:`Bundle` of bytes and integers, nothing of it verified.
-Unknown members are skipped. Log entries need an inclusion proof with a checkpoint: a mere inclusion promise (possible
-in v0.1) proves nothing offline, so such entries are refused.
+Unknown members are skipped. Log entries have an inclusion proof with a checkpoint, but for bundles v0.1: there the
+promise of the log may stand alone, which is another value (:class:`PromisedEntry`), because it proves less.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ __all__ = [
     "InclusionProof",
     "LogEntry",
     "MessageSignature",
+    "PromisedEntry",
     "decode_bundle",
     "decode_log_entry",
     "encode_bundle",
@@ -43,6 +44,8 @@ _KNOWN: Final = frozenset({BUNDLE_V01, BUNDLE_V02, BUNDLE_V03, _BUNDLE_V03_OLD_S
 MAX_BUNDLE: Final = 34 * 1024 * 1024  # the largest statement, in base64, and room for proofs
 MAX_LOG_ENTRY: Final = 1024 * 1024
 _MAX_ENTRIES: Final = 32
+_MAX_CERTIFICATES: Final = 10
+_MAX_TIMESTAMPS: Final = 32
 _MAX_PROOF: Final = 63
 _HASH_SIZE: Final = 32
 _WHAT: Final = "sigstore bundle"
@@ -75,6 +78,19 @@ class LogEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class PromisedEntry:
+    """An entry of which there is only the log's signed promise to include it (Rekor v1); members as in LogEntry."""
+
+    log_index: int
+    log_id: bytes
+    kind: str
+    version: str
+    integrated_time: int
+    body: bytes
+    promise: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class MessageSignature:
     """A signature over the digest of an artifact that is not in the bundle."""
 
@@ -93,6 +109,7 @@ class Bundle:
     key_hint: str | None = None
     certificates: tuple[bytes, ...] = ()
     entries: tuple[LogEntry, ...] = ()
+    promised: tuple[PromisedEntry, ...] = ()
     timestamps: tuple[bytes, ...] = ()
 
 
@@ -121,7 +138,7 @@ class _WireProof(_Wire, frozen=True, kw_only=True, rename="camel"):
     tree_size: Int64
     root_hash: str
     hashes: tuple[str, ...] = ()
-    checkpoint: _WireCheckpoint
+    checkpoint: _WireCheckpoint | None = None
 
 
 class _WireLogId(_Wire, frozen=True, kw_only=True, rename="camel"):
@@ -149,17 +166,36 @@ class _WireLogEntry(_Wire, frozen=True, kw_only=True, rename="camel"):
     def value(self) -> LogEntry:
         if self.inclusion_proof is None:
             raise Unsupported(_ENTRY, "has no inclusion proof", hint="Sign again with a log that gives proofs.")
-        promise = self.inclusion_promise.signed_entry_timestamp if self.inclusion_promise else ""
+        if self.inclusion_proof.checkpoint is None:
+            raise Malformed(_ENTRY, "the inclusion proof has no checkpoint")
+        promised = self.promised()
         return LogEntry(
+            promised.log_index,
+            promised.log_id,
+            promised.kind,
+            promised.version,
+            promised.integrated_time,
+            _proof(self.inclusion_proof, self.inclusion_proof.checkpoint),
+            promised.body,
+            promised.promise,
+        )
+
+    def promised(self) -> PromisedEntry:
+        promise = self.inclusion_promise.signed_entry_timestamp if self.inclusion_promise else ""
+        return PromisedEntry(
             natural(self.log_index, what=f"{_ENTRY}: logIndex"),
             raw(self.log_id.key_id, what=f"{_ENTRY}: keyId"),
             self.kind_version.kind,
             self.kind_version.version,
             natural(self.integrated_time, what=f"{_ENTRY}: integratedTime"),
-            _proof(self.inclusion_proof),
             raw(self.canonicalized_body, what=f"{_ENTRY}: canonicalizedBody"),
             raw(promise, what=f"{_ENTRY}: signedEntryTimestamp"),
         )
+
+    def is_promise_only(self) -> bool:
+        """Whether this is what only bundles v0.1 may have: a promise, and no proof that leads to a checkpoint."""
+        proven = self.inclusion_proof is not None and self.inclusion_proof.checkpoint is not None
+        return not proven and self.inclusion_promise is not None and bool(self.inclusion_promise.signed_entry_timestamp)
 
 
 class _WireTimestamp(_Wire, frozen=True, kw_only=True, rename="camel"):
@@ -214,13 +250,17 @@ def decode_bundle(data: bytes, *, limit: int = MAX_BUNDLE) -> Bundle:
     hint, certificates = _verifier(material)
     envelope, message = _content(wire)
     tokens = material.timestamps.tokens if material.timestamps else ()
+    if len(tokens) > _MAX_TIMESTAMPS:
+        raise Malformed(_WHAT, f"has more than {_MAX_TIMESTAMPS} timestamps")
+    proven, promised = _entries(wire)
     return Bundle(
         media_type=wire.media_type,
         envelope=envelope,
         message_signature=message,
         key_hint=hint,
         certificates=certificates,
-        entries=tuple(entry.value() for entry in material.tlog_entries),
+        entries=proven,
+        promised=promised,
         timestamps=tuple(raw(token.signed_timestamp, what=f"{_WHAT}: timestamp") for token in tokens),
     )
 
@@ -229,8 +269,11 @@ def encode_bundle(bundle: Bundle) -> bytes:
     """Write a bundle as v0.3, whatever it was read as; equal bundles give equal bytes.
 
     Raises:
-        Unwritable: not exactly one content and one verifier; v0.3 has room for one certificate only.
+        Unwritable: not exactly one content and one verifier, or a promise without proof; v0.3 has room for one
+            certificate only.
     """
+    if bundle.promised:
+        raise Unwritable(_WHAT, "a log entry without proof has no place in v0.3")
     material: dict[str, Any] = {"tlogEntries": [_entry_members(entry) for entry in bundle.entries]}
     if bundle.key_hint is not None and not bundle.certificates:
         material["publicKey"] = {"hint": bundle.key_hint}
@@ -270,7 +313,19 @@ def _verifier(material: _WireMaterial) -> tuple[str | None, tuple[bytes, ...]]:
             certificates = chain.certificates
         case _:
             raise Malformed(_WHAT, "needs exactly one of certificate, x509CertificateChain and publicKey")
+    if len(certificates) > _MAX_CERTIFICATES:
+        raise Malformed(_WHAT, f"has more than {_MAX_CERTIFICATES} certificates")
     return None, tuple(raw(each.raw_bytes, what=f"{_WHAT}: certificate") for each in certificates)
+
+
+def _entries(wire: _WireBundle) -> tuple[tuple[LogEntry, ...], tuple[PromisedEntry, ...]]:
+    entries = wire.verification_material.tlog_entries
+    if wire.media_type != BUNDLE_V01:
+        return tuple(entry.value() for entry in entries), ()
+    return (
+        tuple(entry.value() for entry in entries if not entry.is_promise_only()),
+        tuple(entry.promised() for entry in entries if entry.is_promise_only()),
+    )
 
 
 def _content(wire: _WireBundle) -> tuple[Envelope | None, MessageSignature | None]:
@@ -288,7 +343,7 @@ def _content(wire: _WireBundle) -> tuple[Envelope | None, MessageSignature | Non
             raise Malformed(_WHAT, "needs either dsseEnvelope or messageSignature")
 
 
-def _proof(wire: _WireProof) -> InclusionProof:
+def _proof(wire: _WireProof, checkpoint: _WireCheckpoint) -> InclusionProof:
     if len(wire.hashes) > _MAX_PROOF:
         raise Malformed(_ENTRY, f"an inclusion proof has at most {_MAX_PROOF} hashes")
     return InclusionProof(
@@ -296,7 +351,7 @@ def _proof(wire: _WireProof) -> InclusionProof:
         natural(wire.tree_size, what=f"{_ENTRY}: treeSize"),
         raw(wire.root_hash, what=f"{_ENTRY}: rootHash", size=_HASH_SIZE),
         tuple(raw(each, what=f"{_ENTRY}: hashes", size=_HASH_SIZE) for each in wire.hashes),
-        wire.checkpoint.envelope,
+        checkpoint.envelope,
     )
 
 
