@@ -1,4 +1,4 @@
-"""What trust needs from a store of signers and authorities, from who keeps keys, and from a signature log."""
+"""What trust needs from stores of signers and authorities, from who keeps keys, and from the services that sign."""
 
 from __future__ import annotations
 
@@ -9,11 +9,22 @@ if TYPE_CHECKING:
     from chainward.formats.rekor import HashedRekord
     from chainward.keys.model import PublicKey, Scheme
     from chainward.keys.ports import DigestSigner
-    from chainward.trust.authority import AuthorityKind, AuthoritySnapshot
+    from chainward.keys.uri import KeyReference
+    from chainward.trust.ambient import IdentityToken
+    from chainward.trust.authority import Authority, AuthorityKind, AuthoritySnapshot
     from chainward.trust.custody import KeptKey, PendingAuthority
+    from chainward.trust.material import TrustedAuthority
     from chainward.trust.model import TrustedLog, TrustSnapshot
+    from chainward.trust.principal import VerifiedToken
 
-__all__ = ["AuthorityStore", "KeyVault", "SignatureLog", "TrustStore"]
+__all__ = [
+    "AuthorityStore",
+    "IssuingAuthorities",
+    "KeyVault",
+    "SignatureLog",
+    "TokenVerifier",
+    "TrustStore",
+]
 
 
 class TrustStore(Protocol):
@@ -44,6 +55,30 @@ class SignatureLog(Protocol):
         ...
 
 
+class CertificateSource(Protocol):
+    """A certificate authority that names the holder of a key for some minutes. Any thread may call it."""
+
+    def certify(self, token: IdentityToken, signer: DigestSigner) -> tuple[bytes, ...]:
+        """Return the certificate (DER) of the signer's key for whom ``token`` is about, then those of its issuers.
+
+        The token goes to the authority and to nobody else. The answer is not to be believed unseen.
+        """
+        ...
+
+
+class TimestampSource(Protocol):
+    """A timestamp authority (RFC 3161). Any thread may call it."""
+
+    @property
+    def authorities(self) -> tuple[TrustedAuthority, ...]:
+        """The authorities as its user knows them, from a source that its answers do not pass through."""
+        ...
+
+    def stamp(self, message: bytes) -> bytes:
+        """Return a TimeStampResp (DER) that says that ``message`` existed. It is not to be believed unseen."""
+        ...
+
+
 class AuthorityStore(Protocol):
     """Where authorities and their keys are. Any thread may call it; all replicas see one store.
 
@@ -70,6 +105,41 @@ class KeyVault(Protocol):
         """Make a new key that only this ``name`` opens, and return it kept and opened."""
         ...
 
+    def refer(self, reference: KeyReference) -> DigestSigner:
+        """Return the signer of a key that stays where it is; raises KeySealed, or what the holder raises."""
+        ...
+
     def open(self, name: str, kept: KeptKey, public_key: PublicKey) -> DigestSigner:
         """Return the signer of ``public_key`` that was kept as ``name``; raises KeySealed."""
+        ...
+
+
+class TokenVerifier(Protocol):
+    """Believes identity tokens, or not. Any thread may call it.
+
+    It may ask an issuer for its keys, but only one that is configured, so no token makes it open a connection to a host
+    of the token's choosing; it blocks for seconds at most.
+    """
+
+    def verify(self, token: str) -> VerifiedToken:
+        """Return the claims of a token of a configured issuer, for its audience, valid now.
+
+        Raises:
+            TokenMalformed: it cannot be read.
+            IssuerUntrusted: its issuer is not configured.
+            IssuerUnreachable: the keys of the issuer cannot be had.
+            TokenInvalid: its signature, audience or time is wrong.
+        """
+        ...
+
+
+class IssuingAuthorities(Protocol):
+    """The authorities whose keys certificates are made with. Any thread may call it."""
+
+    def active(self, kind: AuthorityKind) -> Authority:
+        """Return the instance that signs new things; raises AuthorityMissing."""
+        ...
+
+    def signer(self, name: str) -> DigestSigner:
+        """Return the signer of an instance; raises AuthorityUnknown or KeySealed."""
         ...
