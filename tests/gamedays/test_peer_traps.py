@@ -22,7 +22,7 @@ from chainward.policy.model import Gate
 from chainward.portfolio.model import Environment, NamespacePattern
 from chainward.registry.errors import IntegrityViolated, ManifestBlobUnknown
 from chainward.trust.errors import LogUntrusted
-from chainward.trust.model import TrustedLog, TrustRoot
+from chainward.trust.model import TrustedLog, TrustMaterial, TrustRoot
 from chainward.trust.verify import verify_bundle
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ def test_an_old_bundle_is_not_believed_under_another_root(rig: Rig) -> None:
     impostor = TrustedLog.of(SIGNATURES_ORIGIN, generate(Scheme.ED25519).public_key)
     for logs in ((), (impostor,)):
         with pytest.raises(LogUntrusted):
-            verify_bundle(bundle, TrustRoot(root.signers, logs), subject=release.digest, repository=REPOSITORY)
+            verify_bundle(
+                bundle, TrustRoot(root.signers, TrustMaterial(logs)), subject=release.digest, repository=REPOSITORY
+            )
 
 
 def test_without_any_policy_nothing_is_let_in(tmp_path: Path) -> None:

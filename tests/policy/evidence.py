@@ -37,7 +37,7 @@ def statement(
     content = Statement((ResourceDescriptor.of("image", about),), predicate_type, predicate)
     return VerifiedStatement(
         statement=content,
-        signer=signer,
+        signers=(signer,),
         fingerprint=fingerprint(signer),
         subjects=(about,),
         log_origin="log.test",

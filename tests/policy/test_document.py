@@ -17,7 +17,7 @@ from chainward.kernel.name import RepositoryPattern
 from chainward.policy.document import parse_policy
 from chainward.policy.errors import PolicyInvalid
 from chainward.policy.model import Gate, Match, Requirement
-from chainward.policy.rules.age import Age
+from chainward.policy.rules.age import Age, Of
 from chainward.policy.rules.promotion import PromotedFrom
 from chainward.policy.rules.provenance import Provenance
 from chainward.policy.rules.registry import Registry
@@ -98,11 +98,11 @@ def test_everything_that_can_be_said_is_read() -> None:
         Requirement("sbom", Sbom(("ci-*",), ("cyclonedx",), complete=False, max_age=timedelta(hours=12))),
         Requirement("tests", PassedTests(("release",))),
         Requirement("registry", Registry(("registry.example:8420",), (RepositoryPattern("shop/**"),))),
-        Requirement("age", Age(timedelta(days=90), ("release",))),
+        Requirement("age", Age(timedelta(days=90), Of.PREDICATE, ("release",))),
         Requirement("promotion", PromotedFrom("staging")),
     )
     assert second.match == Match()
-    assert second.requirements == (Requirement("age", Age(timedelta(days=1), ())),)
+    assert second.requirements == (Requirement("age", Age(timedelta(days=1), Of.IMAGE)),)
     assert full.environments == {"staging", "prod"}
 
 
@@ -160,7 +160,7 @@ MISTAKES = [
     ("max-days: 90", "max-days: 1.5", 23, 23, "found '1.5'"),
     ("max-days: 90", "max-days: -1", 23, 23, "found '-1'"),
     ("max-days: 90", 'max-days: "90"', 23, 23, "found '90'"),
-    ("max-days: 90, ", "", 23, 12, "age lacks the key 'max-days'"),
+    ("max-days: 90, ", "", 23, 12, "either max-days or max-hours"),
     ("of: predicate", "of: predicte", 23, 31, "did you mean 'predicate'?"),
     ("{from: staging}", "staging", 24, 18, "expected promotion with keys (from), found 'staging'"),
     ("require:\n      age: {max-days: 1}", "require: {}", 26, 14, "require demands nothing"),

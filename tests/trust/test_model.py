@@ -29,7 +29,15 @@ from chainward.keys.errors import KeyMalformed, KeyUnsupported
 from chainward.keys.local import generate
 from chainward.keys.model import Scheme
 from chainward.trust.errors import LogKeyInvalid, SignerInvalid
-from chainward.trust.model import TrustedLog, TrustedSigner, TrustRoot, VerifiedArtifact, VerifiedStatement, _Seal
+from chainward.trust.model import (
+    TrustedLog,
+    TrustedSigner,
+    TrustMaterial,
+    TrustRoot,
+    VerifiedArtifact,
+    VerifiedStatement,
+    _Seal,
+)
 from chainward.trust.root import logs_of_trusted_root, trusted_root_json
 from chainward.trust.verify import verify_bundle
 
@@ -40,7 +48,7 @@ def test_a_verified_statement_cannot_be_made_by_hand() -> None:
     with pytest.raises(TypeError, match="only verification"):
         VerifiedStatement(
             statement=statement(),
-            signer="release",
+            signers=("release",),
             fingerprint="0" * 64,
             subjects=(IMAGE,),
             log_origin=ORIGIN,
@@ -51,7 +59,7 @@ def test_a_verified_statement_cannot_be_made_by_hand() -> None:
     with pytest.raises(TypeError, match="only verification"):
         VerifiedArtifact(
             digest=IMAGE,
-            signer="release",
+            signers=("release",),
             fingerprint="0" * 64,
             log_origin=ORIGIN,
             log_index=1,
@@ -63,9 +71,9 @@ def test_a_verified_statement_cannot_be_made_by_hand() -> None:
 def test_a_verified_statement_cannot_be_altered() -> None:
     found = verified()
     with pytest.raises((TypeError, ValueError)):
-        dataclasses.replace(found, signer="somebody else")  # type: ignore[call-arg]  # the seal is what lacks
+        dataclasses.replace(found, signers=("somebody else",))  # type: ignore[call-arg]  # the seal is what lacks
     with pytest.raises(dataclasses.FrozenInstanceError):
-        found.signer = "somebody else"  # type: ignore[misc]  # that it cannot be done is the point
+        found.signers = ("somebody else",)  # type: ignore[misc]  # that it cannot be done is the point
     assert copy.copy(found) == found
 
 
@@ -165,7 +173,7 @@ def test_the_scope_of_a_signer_is_what_was_written() -> None:
 def test_a_root_that_names_a_key_twice_is_refused() -> None:
     again = dataclasses.replace(trusted(), name="again", repositories=(RepositoryPattern("**"),))
     with pytest.raises(SignerInvalid, match="twice"):
-        TrustRoot((trusted(), again), ())
+        TrustRoot((trusted(), again), TrustMaterial())
 
 
 def test_roots_with_the_same_content_are_equal() -> None:

@@ -51,7 +51,7 @@ from chainward.trust.errors import (
     SignerUnknown,
     SubjectMismatch,
 )
-from chainward.trust.model import TrustRoot, VerifiedStatement
+from chainward.trust.model import TrustMaterial, TrustRoot, VerifiedStatement
 from chainward.trust.sign import key_hint
 from chainward.trust.verify import verify_bundle
 
@@ -254,7 +254,7 @@ def test_a_key_allowed_for_sboms_may_not_state_provenance() -> None:
 
 def test_a_root_that_trusts_nobody_refuses_everything() -> None:
     with pytest.raises(SignerUnknown):
-        verify(bundle_of(), TrustRoot((), (MemoryLog().log,)))
+        verify(bundle_of(), TrustRoot((), TrustMaterial((MemoryLog().log,))))
 
 
 # What was signed

@@ -22,7 +22,7 @@ from chainward.kernel.name import RepositoryName, RepositoryPattern
 from chainward.keys.local import PrivateKey, generate
 from chainward.keys.model import Scheme
 from chainward.ledger.checkpoint import NoteSigner
-from chainward.trust.model import TrustedLog, TrustedSigner, TrustRoot, VerifiedStatement
+from chainward.trust.model import TrustedLog, TrustedSigner, TrustMaterial, TrustRoot, VerifiedStatement
 from chainward.trust.sign import sign_statement
 from chainward.trust.verify import verify_bundle
 
@@ -124,7 +124,7 @@ def trusted(
 
 def root_of(*signers: TrustedSigner, logs: Sequence[TrustedLog] | None = None) -> TrustRoot:
     """A root that trusts ``signers`` (default: release) and the log of this world."""
-    return TrustRoot(signers or (trusted(),), tuple(logs) if logs is not None else (MemoryLog().log,))
+    return TrustRoot(signers or (trusted(),), TrustMaterial(tuple(logs) if logs is not None else (MemoryLog().log,)))
 
 
 def statement(

@@ -1,4 +1,4 @@
-"""What decisions are made by, held against the facts that state it: revocations, signers, policies, tokens, admissions.
+"""What decisions are made by, held against the facts that state it: revocations, signers, policies, tokens, and more.
 
 A gate reads rows. Whoever can write to the database could take a revocation away, or slip in a signer, a policy or a
 token, and leave the log as it is. Every such row was committed with a fact, so the facts say which rows there must be.
@@ -10,6 +10,7 @@ What this cannot see: the secret of a token is in no fact, so another secret in 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Final
 
 from chainward.access.facts import TokenIssued, TokenRevocation
@@ -21,7 +22,8 @@ from chainward.kernel.problem import Problem
 from chainward.ledger.errors import LogTampered
 from chainward.policy.facts import PolicyActivated
 from chainward.registry.facts import Revoked
-from chainward.trust.facts import SignerDistrust, SignerTrusted
+from chainward.trust.facts import SignatureRevocationStated, SignerDistrust, SignerTrusted
+from chainward.trust.match import members_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
     from chainward.policy.activate import Policies
     from chainward.registry.model import Revocation
     from chainward.registry.revoke import Revoker
+    from chainward.trust.model import TrustedSigner
+    from chainward.trust.revocations import SignatureRevocation, SignatureRevocations
     from chainward.trust.signers import Signers
 
 __all__ = ["Reconciliation"]
@@ -49,6 +53,7 @@ class Reconciliation:
     ledger: Ledger
     revocations: Revoker
     signers: Signers
+    signatures: SignatureRevocations
     policies: Policies
     tokens: Tokens
     admissions: AdmissionRecord
@@ -75,6 +80,7 @@ class Reconciliation:
         for what, look in (
             ("revocations", self._revocations),
             ("signers", self._signers),
+            ("revocations of signatures", self._signature_revocations),
             ("policies", self._policies),
             ("tokens", self._tokens),
             ("repeated admissions", self._admissions),
@@ -111,22 +117,26 @@ class Reconciliation:
     def _signers(self) -> Iterator[str]:
         facts: dict[str, tuple[object, ...]] = {}
         for _, schema, body in self._stated(SignerTrusted, SignerDistrust):
-            key = body["fingerprint"]
+            key = body["id"]
             if schema == SignerTrusted.schema:
-                facts[key] = (body["name"], tuple(body["repositories"]), tuple(body["predicates"]), False)
+                scope = (tuple(body["repositories"]), tuple(body["predicates"]), body["portable"])
+                facts[key] = (body["name"], body["fingerprint"], body["match"], *scope, False, None)
             elif key in facts:
-                facts[key] = (*facts[key][:3], True)
-        rows = {
-            each.fingerprint: (
-                each.name,
-                tuple(map(str, each.repositories)),
-                each.predicates,
-                each.distrusted_at is not None,
-            )
-            for each in self.signers.listed()
-        }
+                facts[key] = (*facts[key][:-2], True, body["since"])
+        rows = {each.id: _words_of_signer(each) for each in self.signers.listed()}
         for key in sorted(facts.keys() | rows.keys()):
-            yield from _compare(f"the signer with key sha256:{key}", facts.get(key), rows.get(key))
+            name = (facts.get(key) or rows[key])[0]
+            yield from _compare(f"the signer {name} ({key})", facts.get(key), rows.get(key))
+
+    def _signature_revocations(self) -> Iterator[str]:
+        facts = [
+            (body["by"], body["target"], body["match"], body["since"], body["until"], body["reason"])
+            for _, _, body in self._stated(SignatureRevocationStated)
+        ]
+        rows = [_words_of_signatures(each) for each in self.signatures.listed()]
+        for number, (fact, row) in enumerate(zip_longest(facts, rows)):
+            target = (fact or row or ("", ""))[1]
+            yield from _compare(f"the revocation of signatures {number} ({target})", fact, row)
 
     def _policies(self) -> Iterator[str]:
         newest = None
@@ -165,6 +175,30 @@ class Reconciliation:
 
 def _words_of(row: Revocation) -> tuple[str, str | None, str]:
     return str(row.digest), str(row.repository) if row.repository else None, row.reason
+
+
+def _words_of_signer(row: TrustedSigner) -> tuple[object, ...]:
+    return (
+        row.name,
+        row.fingerprint,
+        members_of(row.match) if row.match else None,
+        tuple(map(str, row.repositories)),
+        row.predicates,
+        row.portable,
+        row.distrusted_at is not None,
+        rfc3339(row.distrusted_since) if row.distrusted_since else None,
+    )
+
+
+def _words_of_signatures(row: SignatureRevocation) -> tuple[object, ...]:
+    return (
+        row.by.value,
+        row.target,
+        members_of(row.match) if row.match else None,
+        rfc3339(row.since) if row.since else None,
+        rfc3339(row.until) if row.until else None,
+        row.reason,
+    )
 
 
 def _compare(what: str, fact: object, row: object) -> Iterator[str]:

@@ -45,6 +45,8 @@ __all__ = [
     "LogPromiseInvalid",
     "LogUntrusted",
     "PossessionUnproven",
+    "SignatureRevocationInvalid",
+    "SignatureRevoked",
     "SignerDistrusted",
     "SignerExists",
     "SignerInvalid",
@@ -52,6 +54,8 @@ __all__ = [
     "SignerNotFound",
     "SignerUnknown",
     "SigningTimeMissing",
+    "StatementReplayed",
+    "StatementUnpublished",
     "SubjectMismatch",
     "TimestampPromiseInvalid",
     "TokenInvalid",
@@ -415,3 +419,35 @@ class TimestampPromiseInvalid(Problem):
     kind: ClassVar[Kind] = Kind.UNTRUSTED
     code: ClassVar[str] = "certificate-not-logged"
     hint = "Use a certificate of an authority whose certificate log stands in the trusted root."
+
+
+class SignatureRevoked(Problem):
+    """The signature was revoked: by its certificate, identity, key or place in the log."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "signature-revoked"
+    hint = "Sign again with an identity or a key that was not revoked: chainward trust revocations"
+
+
+class SignatureRevocationInvalid(Problem):
+    """The target, the window or the reason of a revocation of signatures is not one."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "signature-revocation-invalid"
+    hint = "Name one of --certificate, --key-fingerprint, --entry, or --identity with --issuer; and a --reason."
+
+
+class StatementReplayed(Problem):
+    """The statement was first published in another repository, and counts there only."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "statement-replayed"
+    hint = "Sign it for this repository, or trust its signer in all of its repositories: chainward trust add --portable"
+
+
+class StatementUnpublished(Problem):
+    """The platform has no record of where the statement was first published, so it counts nowhere."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "statement-unpublished"
+    hint = "Push the bundle beside its image again; the platform notes where each statement came in first."

@@ -1,11 +1,12 @@
 """The facts of trust: who became trusted, who ceased to be, what was signed, which authorities there are.
 
-A signer is a subject as ``signer:name`` and as ``key:sha256:fingerprint``, so that both timelines show it.
+A signer is a subject as ``signer:name``, and as ``key:sha256:fingerprint`` or (if it is one exact identity)
+``identity:subject``, so that each of these timelines shows it.
 """
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 from chainward.ledger.model import FactBody
 
@@ -15,40 +16,75 @@ __all__ = [
     "AuthorityEstablished",
     "AuthorityRetired",
     "SignatureLogged",
+    "SignatureRevocationStated",
     "SignerDistrust",
     "SignerTrusted",
 ]
 
 
 class SignerTrusted(FactBody, frozen=True, kw_only=True):
-    """A key became trusted for these repositories and predicate types."""
+    """A key or an identity became trusted for these repositories and predicate types.
+
+    ``id`` names the signer for ever, ``name`` while it is trusted. ``match`` has the members of an identity match, and
+    ``fingerprint`` is empty then.
+    """
 
     schema: ClassVar[str] = "trust.signer-trusted/1"
     feeds: ClassVar[tuple[str, ...]] = ("F1",)
 
+    id: str
     name: str
     fingerprint: str
+    match: dict[str, Any] | None = None
     repositories: tuple[str, ...]
     predicates: tuple[str, ...]
+    portable: bool = False
 
     def subjects(self) -> tuple[str, ...]:
-        """Return the signer by name and by key."""
-        return (f"signer:{self.name}", f"key:sha256:{self.fingerprint}")
+        """Return the signer by name, and by key or exact identity."""
+        return (f"signer:{self.name}", *_named(self.fingerprint, self.match))
 
 
 class SignerDistrust(FactBody, frozen=True, kw_only=True):
-    """A key ceased to be trusted; from this fact on nothing that it signed counts."""
+    """A signer ceased to be trusted; only what it is proven to have signed before ``since`` counts from then on."""
 
     schema: ClassVar[str] = "trust.signer-distrusted/1"
     feeds: ClassVar[tuple[str, ...]] = ("M5", "F1")
 
+    id: str
     name: str
     fingerprint: str
+    match: dict[str, Any] | None = None
+    since: str | None = None
     reason: str
 
     def subjects(self) -> tuple[str, ...]:
-        """Return the signer by name and by key."""
-        return (f"signer:{self.name}", f"key:sha256:{self.fingerprint}")
+        """Return the signer by name, and by key or exact identity."""
+        return (f"signer:{self.name}", *_named(self.fingerprint, self.match))
+
+
+class SignatureRevocationStated(FactBody, frozen=True, kw_only=True):
+    """Signatures ceased to count: those by a certificate, identity or key, or the one at a place in a log.
+
+    ``since`` and ``until`` limit that to signatures which are not proven to be made outside; ``by`` says what
+    ``target`` is.
+    """
+
+    schema: ClassVar[str] = "trust.signatures-revoked/1"
+    feeds: ClassVar[tuple[str, ...]] = ("M5", "F1")
+
+    by: str
+    target: str
+    match: dict[str, Any] | None = None
+    since: str | None = None
+    until: str | None = None
+    reason: str
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return what was revoked by, as other facts name it."""
+        if self.match is not None:
+            return _named("", self.match)
+        return (f"entry:{self.target}",) if self.by == "entry" else (f"{self.by}:sha256:{self.target}",)
 
 
 class SignatureLogged(FactBody, frozen=True, kw_only=True):
@@ -127,9 +163,17 @@ class AuthorityCompromised(FactBody, frozen=True, kw_only=True):
         return (f"authority:{self.name}", f"key:sha256:{self.fingerprint}")
 
 
+def _named(fingerprint: str, match: dict[str, Any] | None) -> tuple[str, ...]:
+    """Return a key, or the subject of an identity if it is an exact one, as a subject of facts."""
+    if match is None:
+        return (f"key:sha256:{fingerprint}",)
+    return (f"identity:{match['subject']}",) if "subject" in match else ()
+
+
 FACTS: Final[tuple[type[FactBody], ...]] = (
     SignerTrusted,
     SignerDistrust,
+    SignatureRevocationStated,
     SignatureLogged,
     AuthorityEstablished,
     AuthorityRetired,

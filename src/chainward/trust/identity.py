@@ -48,7 +48,7 @@ class Identity:
     subject: str
     kind: IdentityKind
     issuer: str
-    claims: Mapping[str, str] = field(default=_NO_CLAIMS, hash=False)
+    claims: Mapping[str, str] = field(default_factory=lambda: _NO_CLAIMS, hash=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,7 @@ from chainward.formats.rekor import HashedRekord
 from chainward.kernel.name import RepositoryPattern
 from chainward.keys.errors import KeyUnsupported
 from chainward.keys.model import Scheme
-from chainward.trust.model import ANY_PREDICATE, TrustedSigner, TrustRoot
+from chainward.trust.model import ANY_PREDICATE, TrustedSigner, TrustMaterial, TrustRoot
 from chainward.trust.verify import verify_artifact, verify_bundle
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _own_root(public_key: PublicKey, log: SignatureLog) -> TrustRoot:
         predicates=(ANY_PREDICATE,),
         trusted_since=_ALWAYS,
     )
-    return TrustRoot((own,), (log.log,))
+    return TrustRoot((own,), TrustMaterial((log.log,)))
 
 
 def _check_key(public_key: PublicKey) -> None:

@@ -85,7 +85,7 @@ def verify_bundle(
     _check_scope(signer, statement.predicate_type, repository)
     return VerifiedStatement(
         statement=statement,
-        signer=signer.name,
+        signers=(signer.name,),
         fingerprint=signer.fingerprint,
         subjects=_digests(statement),
         log_origin=log.origin,
@@ -120,7 +120,7 @@ def verify_artifact(
     _check_scope(signer, MESSAGE_SIGNATURE, repository)
     return VerifiedArtifact(
         digest=digest,
-        signer=signer.name,
+        signers=(signer.name,),
         fingerprint=signer.fingerprint,
         log_origin=log.origin,
         log_index=entry.log_index,

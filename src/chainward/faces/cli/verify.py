@@ -152,7 +152,7 @@ def _bundles_beside(platform: Remote, repository: RepositoryName, digest: Digest
 def _root_of_keys(platform: Remote | None, keys: tuple[str, ...], trusted_root: Path | None) -> TrustRoot:
     """Return a root that believes the keys in these files, each under the name of its file, about everything."""
     from chainward.kernel.name import RepositoryPattern
-    from chainward.trust.model import ANY_PREDICATE, TrustedSigner, TrustRoot
+    from chainward.trust.model import ANY_PREDICATE, TrustedSigner, TrustMaterial, TrustRoot
 
     signers = [
         TrustedSigner(
@@ -164,7 +164,7 @@ def _root_of_keys(platform: Remote | None, keys: tuple[str, ...], trusted_root: 
         )
         for number, path in enumerate(keys, 1)
     ]
-    return TrustRoot(tuple(signers), workbench.trusted_logs(platform, trusted_root))
+    return TrustRoot(tuple(signers), TrustMaterial(workbench.trusted_logs(platform, trusted_root)))
 
 
 def _root_of_platform(platform: Remote, trusted_root: Path | None) -> TrustRoot:
@@ -172,7 +172,7 @@ def _root_of_platform(platform: Remote, trusted_root: Path | None) -> TrustRoot:
     from chainward.kernel.instant import parse_instant
     from chainward.kernel.name import RepositoryPattern
     from chainward.keys.model import PublicKey
-    from chainward.trust.model import TrustedSigner, TrustRoot
+    from chainward.trust.model import TrustedSigner, TrustMaterial, TrustRoot
 
     signers = [
         TrustedSigner(
@@ -185,7 +185,7 @@ def _root_of_platform(platform: Remote, trusted_root: Path | None) -> TrustRoot:
         )
         for each in platform.get("/api/v1/signers", Signers)["signers"]
     ]
-    return TrustRoot(tuple(signers), workbench.trusted_logs(platform, trusted_root))
+    return TrustRoot(tuple(signers), TrustMaterial(workbench.trusted_logs(platform, trusted_root)))
 
 
 def _of_statement(statement: VerifiedStatement) -> dict[str, object]:

@@ -45,11 +45,15 @@ def listed(words: Iterable[str], conjunction: str = "or") -> str:
 
 
 def is_signed_by(statement: VerifiedStatement, signers: Sequence[str]) -> bool:
-    """Whether one of ``signers`` (names, patterns over names, or keys) made the statement."""
+    """Whether one of ``signers`` (names, patterns over names, or keys) made the statement.
+
+    A statement that several trusted signers cover, such as an identity that two of them match, is by each of them. A
+    key stands for itself only: that a certificate was issued for it once is another thing.
+    """
     return any(
-        statement.fingerprint == signer.removeprefix("key:")
+        statement.identity is None and statement.fingerprint == signer.removeprefix("key:")
         if signer.startswith("key:")
-        else matches(signer, statement.signer)
+        else any(matches(signer, name) for name in statement.signers)
         for signer in signers
     )
 

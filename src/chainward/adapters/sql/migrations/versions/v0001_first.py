@@ -43,7 +43,8 @@ _TRIGGERS: Final = {
         """CREATE TRIGGER log_head_update BEFORE UPDATE ON log_head
     WHEN NOT (NEW.origin = OLD.origin
             AND NEW.content = OLD.content
-            AND NEW.size > OLD.size
+            AND OLD.frozen_at IS NULL
+            AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.root = OLD.root AND NEW.frozen_at IS NOT NULL))
             AND NEW.moved_at >= OLD.moved_at)
     BEGIN SELECT RAISE(ABORT, 'a log only grows'); END""",
         """CREATE TRIGGER log_head_delete BEFORE DELETE ON log_head
@@ -98,7 +99,8 @@ _TRIGGERS: Final = {
         """CREATE TRIGGER log_head_update BEFORE UPDATE ON log_head FOR EACH ROW
     WHEN (NOT (NEW.origin = OLD.origin
             AND NEW.content = OLD.content
-            AND NEW.size > OLD.size
+            AND OLD.frozen_at IS NULL
+            AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.root = OLD.root AND NEW.frozen_at IS NOT NULL))
             AND NEW.moved_at >= OLD.moved_at))
     EXECUTE FUNCTION log_head_refuse()""",
         """CREATE TRIGGER log_head_delete BEFORE DELETE ON log_head FOR EACH ROW
@@ -152,6 +154,36 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.Column("at", sa.BigInteger(), nullable=False),
         sa.Column("request", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_admission_repeat")),
+    )
+    op.create_table(
+        "authority",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("certificates", sa.Text(), nullable=False),
+        sa.Column("started_at", sa.BigInteger(), nullable=False),
+        sa.Column("ended_at", sa.BigInteger(), nullable=True),
+        sa.Column("compromised_since", sa.BigInteger(), nullable=True),
+        sa.Column("compromise_reason", sa.Text(), nullable=True),
+        sa.Column("compromise_checkpoints", sa.Text(), nullable=True),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=True),
+        sa.Column("key_reference", sa.Text(), nullable=True),
+        sa.CheckConstraint("(sealed_key IS NULL) <> (key_reference IS NULL)", name=op.f("ck_authority_one_key")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_authority")),
+    )
+    op.create_table(
+        "authority_pending",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=True),
+        sa.Column("key_reference", sa.Text(), nullable=True),
+        sa.CheckConstraint(
+            "(sealed_key IS NULL) <> (key_reference IS NULL)", name=op.f("ck_authority_pending_one_key")
+        ),
+        sa.PrimaryKeyConstraint("kind", name=op.f("pk_authority_pending")),
     )
     op.create_table(
         "deployment",
@@ -214,6 +246,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.Column("root", sa.LargeBinary(), nullable=False),
         sa.Column("checkpoint", sa.LargeBinary(), nullable=False),
         sa.Column("moved_at", sa.BigInteger(), nullable=False),
+        sa.Column("frozen_at", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("origin", name=op.f("pk_log_head")),
     )
     op.create_table(
@@ -223,7 +256,6 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.Column("hash", sa.LargeBinary(), nullable=False),
         sa.Column("entry", sa.LargeBinary(), nullable=False),
         sa.PrimaryKeyConstraint("origin", "idx", name=op.f("pk_log_leaf")),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "log_position",
@@ -239,6 +271,7 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.Column("level", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("idx", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("hashes", sa.LargeBinary(), nullable=False),
+        sa.Column("nodes", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("origin", "level", "idx", name=op.f("pk_log_tile")),
     )
     op.create_table(
@@ -292,6 +325,9 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.Column("since", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("repository", "digest", name=op.f("pk_registry_blob_in_repository")),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "ix_registry_blob_in_repository_digest", "registry_blob_in_repository", ["digest", "repository"], unique=False
     )
     op.create_table(
         "registry_child",
@@ -405,15 +441,31 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.PrimaryKeyConstraint("name", name=op.f("pk_service")),
     )
     op.create_table(
+        "signature_revocation",
+        sa.Column("fact_index", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("revoked_by", sa.String(), nullable=False),
+        sa.Column("target", sa.Text(), nullable=False),
+        sa.Column("identity", sa.Text(), nullable=True),
+        sa.Column("since", sa.BigInteger(), nullable=True),
+        sa.Column("until", sa.BigInteger(), nullable=True),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("actor", sa.String(), nullable=False),
+        sa.Column("revoked_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("fact_index", name=op.f("pk_signature_revocation")),
+    )
+    op.create_table(
         "signer",
-        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=True),
+        sa.Column("identity", sa.Text(), nullable=True),
         sa.Column("repositories", sa.Text(), nullable=False),
         sa.Column("predicates", sa.Text(), nullable=False),
+        sa.Column("portable", sa.Boolean(), nullable=False),
         sa.Column("trusted_since", sa.BigInteger(), nullable=False),
         sa.Column("distrusted_at", sa.BigInteger(), nullable=True),
-        sa.PrimaryKeyConstraint("fingerprint", name=op.f("pk_signer")),
+        sa.Column("distrusted_since", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signer")),
     )
     op.create_table(
         "trust_epoch",
