@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthorityStore",
+    "HeldEntries",
     "IssuingAuthorities",
     "KeyVault",
     "SignatureLog",
@@ -36,6 +37,14 @@ class TrustStore(Protocol):
 
     def snapshot(self) -> TrustSnapshot:
         """Return the present root with its epoch; cheap while nothing changes."""
+        ...
+
+
+class HeldEntries(Protocol):
+    """The platform's own rows of its logs, which no stranger writes. Any thread may call it."""
+
+    def holds(self, origin: str, index: int, leaf_hash: bytes) -> bool:
+        """Whether log ``origin`` has the leaf with this hash at ``index``; False for a log that is not ours."""
         ...
 
 
