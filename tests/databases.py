@@ -38,7 +38,7 @@ from chainward.adapters.sql.writer import Writer
 from chainward.adapters.system import SystemEntropy
 from chainward.kernel.identity import Actor, Context
 from chainward.keys.local import PrivateKey
-from chainward.ledger.checkpoint import NoteSigner
+from chainward.ledger.checkpoint import FixedSigners, NoteSigner
 from chainward.ledger.commit import Ledger
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ __all__ = [
     "FACTS_ORIGIN",
     "SIGNATURES",
     "SIGNATURES_ORIGIN",
+    "SIGNERS",
     "ManualClock",
     "PlatformDatabase",
     "cluster",
@@ -70,6 +71,7 @@ FACTS_ORIGIN: Final = "facts.test"
 SIGNATURES_ORIGIN: Final = "signatures.test"
 FACTS: Final = NoteSigner(FACTS_ORIGIN, PrivateKey.of(Ed25519PrivateKey.from_private_bytes(b"f" * 32)))
 SIGNATURES: Final = NoteSigner(SIGNATURES_ORIGIN, PrivateKey.of(Ed25519PrivateKey.from_private_bytes(b"s" * 32)))
+SIGNERS: Final = FixedSigners([FACTS, SIGNATURES])
 CONTEXT: Final = Context(Actor("token:test"), "request-1")
 
 
@@ -105,7 +107,7 @@ def open_ledger(
     database: Database, handlers: Mapping[type[Any], Handler] | None = None, *, clock: Clock | None = None
 ) -> Ledger:
     """Return a ledger with a started writer that carries out the given writes; ``ledger.close()`` stops it."""
-    writer = Writer(database, [FACTS, SIGNATURES], FACTS_ORIGIN, handlers or {}, clock or ManualClock())
+    writer = Writer(database, SIGNERS, FACTS_ORIGIN, handlers or {}, clock or ManualClock())
     writer.start()
     return Ledger(SqlLedgerStore(database, writer), SystemEntropy())
 

@@ -16,9 +16,10 @@ from chainward.ledger.anchor import MarkAnchored, anchor
 from chainward.ledger.audit import AuditReport, audit
 from chainward.ledger.checkpoint import NoteSigner, open_checkpoint
 from chainward.ledger.errors import AnchorStale, LogTampered
-from chainward.ledger.frontier import Frontier
+from chainward.ledger.frontier import TILE_WIDTH, Frontier
 from chainward.ledger.model import commitment
 from chainward.ledger.proofs import leaf_hash
+from chainward.ledger.prove import inner_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -104,6 +105,14 @@ def test_an_envelope_that_is_no_json_any_more_is_named(platform_database: Platfo
             "facts 41 to 41 stand beyond the end of the log",
         ),
         (
+            "UPDATE log_tile SET nodes = :value WHERE level = 0 AND idx = 1",
+            "tile 0/1 of log signatures.test holds other nodes above its hashes than follow from the leaves",
+        ),
+        (
+            "UPDATE log_tile SET nodes = NULL WHERE level = 0 AND idx = 0",
+            "tile 0/0 of log signatures.test holds other nodes above its hashes than follow from the leaves",
+        ),
+        (
             "INSERT INTO log_tile (origin, level, idx, hashes) VALUES ('facts.test', 0, 0, :value)",
             "log facts.test has 1 tiles too many",
         ),
@@ -163,8 +172,10 @@ def rewrite_tiles(platform_database: PlatformDatabase, ledger: Ledger, level: in
     for tile in tiles:
         if tile.level <= level:
             platform_database.tamper(
-                "UPDATE log_tile SET hashes = :value WHERE origin LIKE 'sig%' AND level = :level AND idx = :idx",
+                "UPDATE log_tile SET hashes = :value, nodes = :nodes"
+                " WHERE origin LIKE 'sig%' AND level = :level AND idx = :idx",
                 tile.hashes,
+                nodes=inner_nodes(tile.hashes) if len(tile.hashes) == TILE_WIDTH * 32 else None,
                 level=tile.level,
                 idx=tile.index,
             )

@@ -16,6 +16,7 @@ from tests.databases import (
     FACTS_ORIGIN,
     SIGNATURES,
     SIGNATURES_ORIGIN,
+    SIGNERS,
     ManualClock,
     PlatformDatabase,
     keys_of_logs,
@@ -23,14 +24,14 @@ from tests.databases import (
 
 from chainward.adapters.sql.errors import DatabaseUnavailable
 from chainward.adapters.sql.ledger import SqlLedgerStore
-from chainward.adapters.sql.setup import genesis_entry, open_logs
+from chainward.adapters.sql.setup import open_logs
 from chainward.adapters.sql.writer import Scope, Writer
 from chainward.adapters.system import SystemClock, SystemEntropy
 from chainward.kernel.problem import Kind, Problem
 from chainward.keys.local import generate
 from chainward.keys.model import Scheme
 from chainward.ledger.audit import audit
-from chainward.ledger.checkpoint import NoteSigner
+from chainward.ledger.checkpoint import FixedSigners, NoteSigner
 from chainward.ledger.commit import Ledger
 from chainward.ledger.errors import (
     CommitUncertain,
@@ -44,6 +45,7 @@ from chainward.ledger.errors import (
     LogUnknown,
     WriteFailed,
 )
+from chainward.ledger.logs import genesis_entry
 from chainward.ledger.model import FactBody, Write
 
 if TYPE_CHECKING:
@@ -267,7 +269,7 @@ def test_only_one_of_many_racing_writes_of_one_name_wins(ledger: Ledger) -> None
 
 
 def test_fifty_producers_share_durable_writes_and_lose_nothing(platform_database: PlatformDatabase) -> None:
-    counted = CountingWriter(platform_database.database, [FACTS, SIGNATURES], FACTS_ORIGIN, {}, ManualClock())
+    counted = CountingWriter(platform_database.database, SIGNERS, FACTS_ORIGIN, {}, ManualClock())
     counted.start()
     ledger = Ledger(SqlLedgerStore(platform_database.database, counted), SystemEntropy())
 
@@ -342,7 +344,7 @@ def test_a_closed_ledger_takes_nothing_more_but_finished_what_it_had(platform_da
 
 
 def test_a_ledger_that_was_never_started_refuses_instead_of_waiting(platform_database: PlatformDatabase) -> None:
-    writer = Writer(platform_database.database, [FACTS], FACTS_ORIGIN, {}, ManualClock())
+    writer = Writer(platform_database.database, FixedSigners([FACTS]), FACTS_ORIGIN, {}, ManualClock())
     with pytest.raises(LedgerClosed):
         Ledger(SqlLedgerStore(platform_database.database, writer), SystemEntropy()).commit(context=CONTEXT)
     writer.close()
@@ -376,7 +378,7 @@ class FaultyWriter(Writer):
 def test_a_commit_that_fails_is_uncertain_and_the_next_one_finds_the_truth(
     platform_database: PlatformDatabase, fault: str
 ) -> None:
-    faulty = FaultyWriter(platform_database.database, [FACTS, SIGNATURES], FACTS_ORIGIN, {}, ManualClock())
+    faulty = FaultyWriter(platform_database.database, SIGNERS, FACTS_ORIGIN, {}, ManualClock())
     faulty.start()
     ledger = Ledger(SqlLedgerStore(platform_database.database, faulty), SystemEntropy())
     ledger.commit([Seen(what="a")], context=CONTEXT)
@@ -414,7 +416,7 @@ class FailingSigner:
 
 def test_without_a_signature_nothing_is_committed(platform_database: PlatformDatabase) -> None:
     signer = FailingSigner(FACTS)
-    writer = Writer(platform_database.database, [signer, SIGNATURES], FACTS_ORIGIN, {}, ManualClock())
+    writer = Writer(platform_database.database, FixedSigners([signer, SIGNATURES]), FACTS_ORIGIN, {}, ManualClock())
     writer.start()
     ledger = Ledger(SqlLedgerStore(platform_database.database, writer), SystemEntropy())
     signer.away = True

@@ -24,10 +24,9 @@ from tests.contracts.test_ledger_commit import (
 )
 from tests.databases import (
     CONTEXT,
-    FACTS,
     FACTS_ORIGIN,
-    SIGNATURES,
     SIGNATURES_ORIGIN,
+    SIGNERS,
     ManualClock,
     keys_of_logs,
     prepare,
@@ -36,7 +35,6 @@ from tests.databases import (
 from chainward.adapters.sql.database import Database
 from chainward.adapters.sql.ledger import SqlLedgerStore
 from chainward.adapters.sql.projections import SqlProjectionStore
-from chainward.adapters.sql.setup import genesis_entry
 from chainward.adapters.sql.subjects import SUBJECTS, SqlSubjectIndex
 from chainward.adapters.system import SystemEntropy
 from chainward.ledger.anchor import anchor
@@ -45,6 +43,7 @@ from chainward.ledger.checkpoint import open_checkpoint
 from chainward.ledger.commit import Ledger
 from chainward.ledger.errors import CommitUncertain, WriteFailed
 from chainward.ledger.follow import Followers
+from chainward.ledger.logs import genesis_entry
 
 if TYPE_CHECKING:
     from chainward.formats.checkpoint import Checkpoint
@@ -77,7 +76,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.start()
 
     def start(self) -> None:
-        self.writer = FaultyWriter(self.database, [FACTS, SIGNATURES], FACTS_ORIGIN, HANDLERS, ManualClock())
+        self.writer = FaultyWriter(self.database, SIGNERS, FACTS_ORIGIN, HANDLERS, ManualClock())
         self.writer.start()
         self.ledger = Ledger(SqlLedgerStore(self.database, self.writer), SystemEntropy())
         self.followers = Followers(self.ledger, SqlProjectionStore(self.derived, [SUBJECTS]))

@@ -21,6 +21,7 @@ from chainward.adapters.sql.writer import Writer
 from chainward.adapters.system import SystemClock, SystemEntropy
 from chainward.kernel.problem import Problem
 from chainward.ledger.audit import audit
+from chainward.ledger.checkpoint import FixedSigners
 from chainward.ledger.commit import Ledger
 from chainward.ledger.follow import Followers
 
@@ -108,7 +109,9 @@ def _is_loss(state: CrashState) -> bool:
     with closing(Database.open_sqlite(state.directory / "chainward.db")) as database:
         try:
             migrate(database)
-            ledger = Ledger(SqlLedgerStore(database, Writer(database, [], "", {}, SystemClock())), SystemEntropy())
+            ledger = Ledger(
+                SqlLedgerStore(database, Writer(database, FixedSigners([]), "", {}, SystemClock())), SystemEntropy()
+            )
             check_acknowledged(ledger, state.said)
         except (AssertionError, ValueError, Problem, SQLAlchemyError):
             return True

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from chainward.ledger.frontier import TILE_WIDTH, Frontier
 from chainward.ledger.model import LogHead
+from chainward.ledger.prove import inner_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -51,6 +52,11 @@ class MemoryLog:
             return self.hashed[start:stop] if level == 0 else []
         hashes = [blob[at : at + 32] for at in range(0, len(blob), 32)]
         return hashes[start % TILE_WIDTH : start % TILE_WIDTH + stop - start]
+
+    def tile_with_nodes(self, origin: str, level: int, index: int) -> tuple[bytes, bytes] | None:
+        assert origin == ORIGIN
+        blob = self.tiles.get((level, index), b"")
+        return (blob, inner_nodes(blob)) if len(blob) == TILE_WIDTH * 32 else None
 
     def entries(self, origin: str, start: int, stop: int) -> Sequence[bytes]:
         assert origin == ORIGIN

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,10 +15,12 @@ from chainward.kernel.problem import Problem
 from chainward.keys.errors import SignatureInvalid
 from chainward.keys.local import generate
 from chainward.keys.model import Scheme
-from chainward.ledger.checkpoint import CheckpointInvalid, NoteSigner, open_checkpoint
+from chainward.ledger.checkpoint import CheckpointInvalid, FixedSigners, NoteSigner, open_checkpoint
+from chainward.ledger.errors import LogUnknown
 
 ROOT = bytes(range(32))
 KEY = FACTS.signer.public_key
+P256 = NoteSigner("ct.test", generate(Scheme.ECDSA_P256_SHA256))
 
 
 @given(st.integers(0, 2**63 - 1), st.binary(min_size=32, max_size=32))
@@ -68,9 +72,31 @@ def test_a_checkpoint_of_one_log_does_not_pass_for_another_with_the_same_key() -
         FACTS.open(format_note(Note(text, (signature,))))
 
 
-def test_a_log_key_must_be_ed25519() -> None:
-    with pytest.raises(Problem, match="Ed25519"):
-        NoteSigner("log.test", generate(Scheme.ECDSA_P256_SHA256)).sign(1, ROOT)
+def test_a_log_key_must_be_one_that_notes_know() -> None:
+    with pytest.raises(Problem, match="cannot sign checkpoints"):
+        NoteSigner("log.test", generate(Scheme.ECDSA_P384_SHA384))
+
+
+def test_a_log_may_sign_with_p256_and_is_then_known_by_the_hash_of_its_key() -> None:
+    assert P256.key_id == hashlib.sha256(P256.signer.public_key.der).digest()
+    note = P256.sign(7, ROOT)
+    assert parse_note(note).signatures[0].key_id == P256.key_id[:4]
+    assert open_checkpoint(note, "ct.test", P256.signer.public_key) == Checkpoint("ct.test", 7, ROOT)
+    with pytest.raises(CheckpointInvalid):
+        open_checkpoint(note, "other.test", P256.signer.public_key)
+    with pytest.raises(SignatureInvalid):
+        P256.open(note.replace(b"ct.test\n7\n", b"ct.test\n8\n"))
+
+
+@given(st.integers(0, 2**63 - 1), st.binary(min_size=32, max_size=32))
+def test_every_checkpoint_that_a_p256_log_signs_is_read_back_as_it_was(size: int, root: bytes) -> None:
+    assert P256.open(P256.sign(size, root)) == Checkpoint("ct.test", size, root)
+
+
+def test_an_unknown_log_has_no_signer() -> None:
+    assert FixedSigners([FACTS]).signer_of(FACTS.origin) is FACTS
+    with pytest.raises(LogUnknown):
+        FixedSigners([FACTS]).signer_of("log.test")
 
 
 def test_logs_have_keys_of_their_own() -> None:

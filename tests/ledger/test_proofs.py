@@ -55,7 +55,7 @@ def test_the_frontier_gives_the_root_of_rfc_6962(size: int) -> None:
 def test_an_inclusion_proof_is_that_of_rfc_6962_and_verifies(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 300))
     index = data.draw(st.integers(0, size - 1))
-    proof = Prover().inclusion(LOG, ORIGIN, index, size)
+    proof = Prover().inclusion(LOG, LOG.head(ORIGIN), index, size)
     assert proof == naive.inclusion(index, entries(size))
     verify_inclusion(index, size, leaf_hash(b"entry %d" % index), proof, ROOTS[size])
 
@@ -64,7 +64,7 @@ def test_an_inclusion_proof_is_that_of_rfc_6962_and_verifies(data: st.DataObject
 def test_a_consistency_proof_is_that_of_rfc_6962_and_verifies(data: st.DataObject) -> None:
     size2 = data.draw(SIZES)
     size1 = data.draw(st.integers(0, size2))
-    proof = Prover().consistency(LOG, ORIGIN, size1, size2)
+    proof = Prover().consistency(LOG, LOG.head(ORIGIN), size1, size2)
     assert proof == (naive.consistency(size1, entries(size2)) if size1 else [])
     verify_consistency(size1, size2, proof, ROOTS[size1], ROOTS[size2])
 
@@ -73,7 +73,7 @@ def test_a_consistency_proof_is_that_of_rfc_6962_and_verifies(data: st.DataObjec
 def test_no_change_to_an_inclusion_proof_goes_unnoticed(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 300))
     index = data.draw(st.integers(0, size - 1))
-    proof = Prover().inclusion(LOG, ORIGIN, index, size)
+    proof = Prover().inclusion(LOG, LOG.head(ORIGIN), index, size)
     leaf, root = leaf_hash(b"entry %d" % index), ROOTS[size]
     at = data.draw(st.integers(0, max(0, len(proof) - 1)))
     changed = [
@@ -102,7 +102,7 @@ def test_a_leaf_is_not_proven_at_another_place(data: st.DataObject) -> None:
     size = data.draw(st.integers(2, 300))
     index = data.draw(st.integers(0, size - 1))
     claimed = data.draw(st.integers(0, size - 1).filter(lambda place: place != index))
-    proof = Prover().inclusion(LOG, ORIGIN, index, size)
+    proof = Prover().inclusion(LOG, LOG.head(ORIGIN), index, size)
     with pytest.raises(ProofInvalid):
         verify_inclusion(claimed, size, leaf_hash(b"entry %d" % index), proof, ROOTS[size])
 
@@ -111,7 +111,7 @@ def test_a_leaf_is_not_proven_at_another_place(data: st.DataObject) -> None:
 def test_no_change_to_a_consistency_proof_goes_unnoticed(data: st.DataObject) -> None:
     size2 = data.draw(st.integers(2, 300))
     size1 = data.draw(st.integers(1, size2 - 1))
-    proof = Prover().consistency(LOG, ORIGIN, size1, size2)
+    proof = Prover().consistency(LOG, LOG.head(ORIGIN), size1, size2)
     root1, root2 = ROOTS[size1], ROOTS[size2]
     at = data.draw(st.integers(0, len(proof) - 1))
     for attempt in (
@@ -148,7 +148,7 @@ def test_the_empty_tree_is_a_prefix_of_every_tree_but_has_only_one_root() -> Non
 def test_a_rewritten_history_is_not_consistent() -> None:
     forged = MemoryLog([b"entry 0", b"forged", *entries(300)[2:]])
     for size in (2, 3, 100, 256, 257, 299):
-        proof = Prover().consistency(forged, ORIGIN, size, 300)
+        proof = Prover().consistency(forged, forged.head(ORIGIN), size, 300)
         with pytest.raises(ProofInvalid):
             verify_consistency(size, 300, proof, ROOTS[size], forged.frontier.root())
 
@@ -156,20 +156,20 @@ def test_a_rewritten_history_is_not_consistent() -> None:
 def test_a_proof_beyond_the_log_is_refused() -> None:
     prover = Prover()
     with pytest.raises(OutOfRange):
-        prover.inclusion(LOG, ORIGIN, 5, 301)
+        prover.inclusion(LOG, LOG.head(ORIGIN), 5, 301)
     with pytest.raises(OutOfRange):
-        prover.inclusion(LOG, ORIGIN, 7, 7)
+        prover.inclusion(LOG, LOG.head(ORIGIN), 7, 7)
     with pytest.raises(OutOfRange):
-        prover.consistency(LOG, ORIGIN, 301, 302)
+        prover.consistency(LOG, LOG.head(ORIGIN), 301, 302)
     with pytest.raises(OutOfRange):
-        prover.root(LOG, ORIGIN, 301)
+        prover.root(LOG, LOG.head(ORIGIN), 301)
 
 
 def test_a_log_that_lost_a_tile_proves_nothing() -> None:
     log = MemoryLog(entries(70_000))
     del log.tiles[1, 0]
     with pytest.raises(LogTampered, match="shorter than its checkpoint"):
-        Prover().inclusion(log, ORIGIN, 0, 70_000)
+        Prover().inclusion(log, log.head(ORIGIN), 0, 70_000)
 
 
 @settings(max_examples=25)
@@ -178,11 +178,17 @@ def test_proofs_hold_across_three_tile_levels(data: st.DataObject) -> None:
     size = data.draw(st.integers(60_000, BIG.frontier.size))
     index = data.draw(st.integers(0, size - 1))
     prover = Prover()
-    root = prover.root(BIG, ORIGIN, size)
-    verify_inclusion(index, size, prover.leaf(BIG, ORIGIN, index), prover.inclusion(BIG, ORIGIN, index, size), root)
+    root = prover.root(BIG, BIG.head(ORIGIN), size)
+    verify_inclusion(
+        index,
+        size,
+        prover.leaf(BIG, BIG.head(ORIGIN), index),
+        prover.inclusion(BIG, BIG.head(ORIGIN), index, size),
+        root,
+    )
     older = data.draw(st.integers(1, size))
-    proof = prover.consistency(BIG, ORIGIN, older, size)
-    verify_consistency(older, size, proof, prover.root(BIG, ORIGIN, older), root)
+    proof = prover.consistency(BIG, BIG.head(ORIGIN), older, size)
+    verify_consistency(older, size, proof, prover.root(BIG, BIG.head(ORIGIN), older), root)
 
 
 BIG = MemoryLog(entries(66_000))

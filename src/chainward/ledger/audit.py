@@ -23,7 +23,7 @@ from chainward.ledger.facts import CheckpointAnchored
 from chainward.ledger.frontier import TILE_HEIGHT, TILE_WIDTH, Frontier
 from chainward.ledger.model import commitment, open_envelope
 from chainward.ledger.proofs import leaf_hash
-from chainward.ledger.prove import Prover
+from chainward.ledger.prove import Prover, inner_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -198,12 +198,17 @@ class _Log:
         """Compare a tile as it follows from the leaves with the one that is stored."""
         name = f"tile {tile.level}/{tile.index} of log {self.head.origin}"
         stored = self.view.tile(self.head.origin, tile.level, tile.index)
-        if stored is None or len(stored) != len(tile.hashes):
+        if stored is None or len(stored.hashes) != len(tile.hashes):
             self.findings.add(f"{name} is missing" if stored is None else f"{name} is not as long as it must be")
             return
-        for offset in range(0, len(stored), _HASH):
-            if stored[offset : offset + _HASH] != tile.hashes[offset : offset + _HASH]:
-                self._bad_hash(name, tile.level, tile.index * TILE_WIDTH + offset // _HASH)
+        if stored.hashes != tile.hashes:
+            for offset in range(0, len(stored.hashes), _HASH):
+                if stored.hashes[offset : offset + _HASH] != tile.hashes[offset : offset + _HASH]:
+                    self._bad_hash(name, tile.level, tile.index * TILE_WIDTH + offset // _HASH)
+            return
+        nodes = inner_nodes(tile.hashes) if len(tile.hashes) == TILE_WIDTH * _HASH else None
+        if stored.nodes != nodes:
+            self.findings.add(f"{name} holds other nodes above its hashes than follow from the leaves")
 
     def _bad_hash(self, name: str, level: int, position: int) -> None:
         """Report a hash in a tile that the leaves do not lead to, unless that follows from something reported."""
@@ -279,7 +284,7 @@ def _check_milestones(
         for who, size, root in milestones:
             if size > head.size:
                 findings.add(f"log {head.origin} has only {head.size} leaves: {who} is larger")
-            elif prover.root(view, head.origin, size) != root:
+            elif prover.root(view, head, size) != root:
                 findings.add(f"log {head.origin} is not the one that {who} was signed over")
     except LogTampered as problem:
         findings.add(problem.message)

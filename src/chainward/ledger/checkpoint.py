@@ -1,23 +1,31 @@
 """Checkpoints of a log: signing them and believing them.
 
-A checkpoint is a C2SP tlog-checkpoint in a C2SP signed-note, signed with Ed25519 under the log's origin as key name.
+A checkpoint is a C2SP tlog-checkpoint in a C2SP signed-note, signed under the log's origin as key name: with Ed25519,
+or with ECDSA P-256 and SHA-256 (in ASN.1) where a log needs one key for checkpoints and for certificate timestamps. The
+two kinds of keys have their ids by different rules, see :func:`note_key_id`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from chainward.formats.checkpoint import Checkpoint, parse_checkpoint
 from chainward.formats.note import Note, NoteSignature, ed25519_key_id, format_note, parse_note
 from chainward.kernel.problem import Kind, Problem
-from chainward.keys.model import raw_ed25519
+from chainward.keys.errors import KeyUnsupported
+from chainward.keys.model import Scheme, raw_ed25519
+from chainward.ledger.errors import LogUnknown
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from chainward.keys.model import PublicKey
     from chainward.keys.ports import Signer
+    from chainward.ledger.ports import CheckpointSigner
 
-__all__ = ["CheckpointInvalid", "NoteSigner", "open_checkpoint"]
+__all__ = ["CheckpointInvalid", "FixedSigners", "NoteSigner", "note_key_id", "open_checkpoint"]
 
 _SHORT_ID = 4
 
@@ -30,17 +38,35 @@ class CheckpointInvalid(Problem):
     hint = "Compare the origin and the key of the log with those of your trusted root."
 
 
+def note_key_id(origin: str, key: PublicKey) -> bytes:
+    """Return all 32 bytes of the id under which ``key`` signs notes of ``origin``; a signature line has the first four.
+
+    Ed25519: over name, type and key (C2SP signed-note). ECDSA P-256: the SHA-256 of the SubjectPublicKeyInfo alone, as
+    in certificate timestamps, so that name and type do not enter.
+
+    Raises:
+        KeyUnsupported: a key of any other scheme.
+    """
+    match key.scheme:
+        case Scheme.ED25519:
+            return ed25519_key_id(origin, raw_ed25519(key))
+        case Scheme.ECDSA_P256_SHA256:
+            return hashlib.sha256(key.der).digest()
+        case _:
+            raise KeyUnsupported(f"a {key.scheme} key cannot sign checkpoints", hint="Logs sign with Ed25519 or P-256.")
+
+
 @dataclass(frozen=True, slots=True)
 class NoteSigner:
-    """Signs checkpoints of the log ``origin`` with an Ed25519 key."""
+    """Signs checkpoints of the log ``origin`` with an Ed25519 or a P-256 key; raises KeyUnsupported for any other."""
 
     origin: str
     signer: Signer
+    key_id: bytes = field(init=False)
+    """The full 32-byte key id of the log (its first four bytes stand in the note)."""
 
-    @property
-    def key_id(self) -> bytes:
-        """The full 32-byte key id of the log (its first four bytes stand in the note)."""
-        return ed25519_key_id(self.origin, raw_ed25519(self.signer.public_key))
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key_id", note_key_id(self.origin, self.signer.public_key))
 
     def sign(self, size: int, root: bytes) -> bytes:
         """Return the signed checkpoint."""
@@ -53,14 +79,29 @@ class NoteSigner:
         return open_checkpoint(note, self.origin, self.signer.public_key)
 
 
+class FixedSigners:
+    """The signers of logs that are known from the start; implements CheckpointSigners."""
+
+    def __init__(self, signers: Iterable[CheckpointSigner]) -> None:
+        self._signers = {signer.origin: signer for signer in signers}
+
+    def signer_of(self, origin: str) -> CheckpointSigner:
+        """Return the signer of one log; raises LogUnknown."""
+        if origin not in self._signers:
+            raise LogUnknown(f"nobody signs checkpoints of a log {origin}")
+        return self._signers[origin]
+
+
 def open_checkpoint(note: bytes, origin: str, key: PublicKey) -> Checkpoint:
     """Return the checkpoint of ``origin`` in a note that ``key`` signed; other signatures are ignored.
 
     Raises:
-        CheckpointInvalid: without a valid signature by that key over a checkpoint of that origin.
+        CheckpointInvalid: without a signature line of that key over a checkpoint of that origin.
+        SignatureInvalid: the line is not a signature of that key.
+        KeyUnsupported: a key that cannot sign checkpoints.
     """
     parsed = parse_note(note)
-    short = ed25519_key_id(origin, raw_ed25519(key))[:_SHORT_ID]
+    short = note_key_id(origin, key)[:_SHORT_ID]
     own = [line for line in parsed.signatures if line.name == origin and line.key_id == short]
     if len(own) != 1:
         raise CheckpointInvalid(f"the checkpoint carries {len(own)} signatures of {origin}, expected one")

@@ -5,15 +5,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
+from chainward.kernel.problem import Problem
 from chainward.ledger import read
 from chainward.ledger.model import SALT_SIZE, Draft, Unit
 from chainward.ledger.prove import Prover
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from datetime import datetime
 
@@ -65,6 +67,35 @@ class Ledger:
         """Append entries to a log other than the facts log; durable when this returns."""
         return self._store.append(Unit(entries=tuple((origin, entry) for entry in entries)))
 
+    def append_once(self, origin: str, entry: bytes) -> Inclusion:
+        """Append an entry, unless the log has it, and prove where it stands; durable when this returns.
+
+        Raises:
+            LogUnknown, LogFrozen, LogReserved, EntryTooLarge: the log does not take it.
+            CommitUncertain, LedgerClosed, LedgerBusy: it was not, or perhaps not, made durable.
+        """
+        waiting: Future[Receipt | Problem] = Future()
+        self.submit_once(origin, entry, waiting.set_result)
+        answer = waiting.result()
+        if isinstance(answer, Problem):
+            raise answer
+        return self.proof_of(origin, answer)
+
+    def submit_once(self, origin: str, entry: bytes, done: Callable[[Receipt | Problem], None]) -> None:
+        """Begin :meth:`append_once`; ``done`` hears in a thread of the store what became of it, for :meth:`proof_of`.
+
+        Many entries that are on their way together share one durable write. Raises LedgerBusy or LedgerClosed at once.
+        """
+        self._store.submit(Unit(entries=((origin, entry),), once=True, patient=True), done)
+
+    def proof_of(self, origin: str, receipt: Receipt) -> Inclusion:
+        """Prove the one entry of a commit, also if it was there before."""
+        (index,) = receipt.entries
+        grown = receipt.grown.get(origin)
+        if grown is not None and index >= grown.first:
+            return grown.inclusion(index)
+        return self.inclusion(origin, index)
+
     def view(self) -> AbstractContextManager[LogView]:
         """Open a consistent snapshot of facts and logs."""
         return self._store.view()
@@ -98,18 +129,15 @@ class Ledger:
 
     def checkpoint(self, origin: str) -> bytes:
         """Return the newest signed checkpoint of a log; raises LogUnknown."""
-        with self._store.view() as view:
-            return view.head(origin).checkpoint
+        return self._store.tiles.head(origin).checkpoint
 
     def inclusion(self, origin: str, index: int, size: int | None = None) -> Inclusion:
         """Return the proof that leaf ``index`` is in the tree of ``size`` leaves (the newest, if not given)."""
-        with self._store.view() as view:
-            return read.inclusion(view, self.prover, origin, index, size)
+        return read.inclusion(self._store.tiles, self.prover, origin, index, size)
 
     def consistency(self, origin: str, size1: int, size2: int | None = None) -> Consistency:
         """Return the proof that the tree of ``size1`` leaves is a prefix of that of ``size2`` leaves."""
-        with self._store.view() as view:
-            return read.consistency(view, self.prover, origin, size1, size2)
+        return read.consistency(self._store.tiles, self.prover, origin, size1, size2)
 
     def tile(self, origin: str, path: TilePath) -> bytes:
         """Return a tile as C2SP tlog-tiles serves it; raises OutOfRange."""

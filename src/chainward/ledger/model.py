@@ -9,7 +9,7 @@ pruned when its retention ends, and what was pruned cannot be guessed from the l
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
@@ -20,9 +20,11 @@ from chainward.kernel.problem import Problem
 from chainward.ledger.errors import FactTooLarge, LogTampered
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from chainward.kernel.identity import Context
+    from chainward.ledger.grown import Grown
 
 __all__ = [
     "COMMITMENT_FORMAT",
@@ -38,6 +40,7 @@ __all__ = [
     "Recorded",
     "StoredFact",
     "StoredLeaf",
+    "StoredTile",
     "Unit",
     "Write",
     "commitment",
@@ -90,20 +93,30 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """What one commit makes durable together: facts, entries of other logs (origin, bytes), and writes."""
+    """What one commit makes durable together: facts, entries of other logs (origin, bytes), and writes.
+
+    ``once``: an entry that its log has already is not appended again, and its position is where it stands. ``patient``:
+    this is one of many, and gladly waits some milliseconds to share a durable write with them.
+    """
 
     facts: tuple[Draft, ...] = ()
     entries: tuple[tuple[str, bytes], ...] = ()
     writes: tuple[Write, ...] = ()
+    once: bool = False
+    patient: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """Where the facts and the entries of a commit stand in their logs, in the order given."""
+    """Where the facts and the entries of a commit stand in their logs, in the order given.
+
+    ``grown`` holds, by origin, what proves the entries that this commit appended, without asking the store.
+    """
 
     facts: tuple[int, ...]
     entries: tuple[int, ...]
     recorded_at: datetime
+    grown: Mapping[str, Grown] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +124,7 @@ class LogHead:
     """The newest durable state of one log.
 
     ``content`` says what its leaves are: ``facts`` (commitments to facts) or ``entries`` (bytes that callers gave).
-    ``checkpoint`` is the signed note over origin, size and root.
+    ``checkpoint`` is the signed note over origin, size and root. A log with ``frozen_at`` takes no more entries.
     """
 
     origin: str
@@ -120,6 +133,7 @@ class LogHead:
     root: bytes
     checkpoint: bytes
     moved_at: datetime
+    frozen_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +167,14 @@ class StoredLeaf:
     index: int
     hash: bytes
     entry: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTile:
+    """A tile as the store holds it; ``nodes`` are those between its hashes and its root, once it is complete."""
+
+    hashes: bytes
+    nodes: bytes | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from threading import Event
 
     from chainward.formats.checkpoint import Checkpoint
-    from chainward.ledger.model import Extent, FollowerState, LogHead, Receipt, Recorded, StoredFact, StoredLeaf, Unit
+    from chainward.kernel.problem import Problem
+    from chainward.ledger.model import (
+        Extent,
+        FollowerState,
+        LogHead,
+        Receipt,
+        Recorded,
+        StoredFact,
+        StoredLeaf,
+        StoredTile,
+        Unit,
+    )
 
 __all__ = [
     "AuditView",
@@ -20,6 +31,7 @@ __all__ = [
     "LogView",
     "ProjectionStore",
     "SubjectIndex",
+    "TileReader",
 ]
 
 
@@ -52,12 +64,11 @@ class CheckpointSigners(Protocol):
         ...
 
 
-class LogView(Protocol):
-    """A consistent snapshot of the logs, valid inside its context manager."""
+class TileReader(Protocol):
+    """Reads heads and tiles. Who reads a head first finds all that it covers, also without a snapshot: logs only grow.
 
-    def heads(self) -> Sequence[LogHead]:
-        """Return the newest durable heads of all logs, ordered by origin."""
-        ...
+    Any thread may call it.
+    """
 
     def head(self, origin: str) -> LogHead:
         """Return the newest durable head; raises LogUnknown."""
@@ -65,6 +76,18 @@ class LogView(Protocol):
 
     def hashes(self, origin: str, level: int, start: int, stop: int) -> Sequence[bytes]:
         """Return hashes ``start`` to ``stop`` (exclusive) of tile level ``level``; shorter if the log is."""
+        ...
+
+    def tile_with_nodes(self, origin: str, level: int, index: int) -> tuple[bytes, bytes] | None:
+        """Return the hashes of a complete tile and the nodes between them and its root, if it is complete."""
+        ...
+
+
+class LogView(TileReader, Protocol):
+    """A consistent snapshot of the logs, valid inside its context manager."""
+
+    def heads(self) -> Sequence[LogHead]:
+        """Return the newest durable heads of all logs, ordered by origin."""
         ...
 
     def entries(self, origin: str, start: int, stop: int) -> Sequence[bytes]:
@@ -95,7 +118,7 @@ class AuditView(LogView, Protocol):
         """Return the leaf rows from ``start`` to ``stop`` (exclusive) that exist, in order."""
         ...
 
-    def tile(self, origin: str, level: int, index: int) -> bytes | None:
+    def tile(self, origin: str, level: int, index: int) -> StoredTile | None:
         """Return a stored tile, if it exists."""
         ...
 
@@ -122,6 +145,22 @@ class LedgerStore(Protocol):
 
     def append(self, unit: Unit) -> Receipt:
         """Make a unit durable."""
+        ...
+
+    def submit(self, unit: Unit, done: Callable[[Receipt | Problem], None]) -> None:
+        """Begin to make a unit durable; ``done`` hears what ``append`` would have returned or raised.
+
+        ``done`` is called once, by a thread of the store, and must return at once without raising.
+
+        Raises:
+            LedgerBusy: too much is waiting, and the unit is a patient one; ``done`` is not called.
+            LedgerClosed: ``done`` is not called.
+        """
+        ...
+
+    @property
+    def tiles(self) -> TileReader:
+        """What reads heads and tiles without a snapshot, at the least cost."""
         ...
 
     def view(self) -> AbstractContextManager[LogView]:

@@ -1,7 +1,8 @@
 """Making inclusion and consistency proofs from stored tiles (RFC 9162, sections 2.1.3.1 and 2.1.4.1).
 
 A proof needs few tiles: those on the way to the leaf, and those at the right edge of the tree. A tile of a given width
-never changes, so tiles are kept with their inner nodes in a bounded cache.
+never changes, so tiles are kept in a bounded cache; a complete one comes from the store with its inner nodes, so that a
+proof of any leaf hashes next to nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -17,126 +19,197 @@ from chainward.ledger.frontier import TILE_HEIGHT, TILE_WIDTH
 from chainward.ledger.proofs import EMPTY_ROOT, node_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from chainward.ledger.model import LogHead
+    from chainward.ledger.ports import TileReader
 
-    from chainward.ledger.ports import LogView
-
-__all__ = ["Prover"]
+__all__ = ["Prover", "inclusion_path", "inner_nodes", "rows_above", "rows_of_tile"]
 
 _CACHED_TILES: Final = 1024
 _HASH: Final = 32
+_COMPLETE: Final = TILE_WIDTH * _HASH
+
+Rows = Callable[[int, int], list[bytes]]
+"""Gives, for a tile by level and index, its hashes and the complete nodes above them: one row for each height."""
 
 
 class Prover:
-    """Makes proofs for every log of a store; thread-safe, holds at most about 17 MB of tiles."""
+    """Makes proofs for every log of a store; thread-safe, holds at most about 17 MB of tiles.
+
+    Each method takes the head of the log, read before: the tree is the one of that head, whatever was appended since.
+    """
 
     def __init__(self) -> None:
         self._cache = _TileCache()
 
-    def inclusion(self, view: LogView, origin: str, index: int, size: int) -> list[bytes]:
+    def inclusion(self, reader: TileReader, head: LogHead, index: int, size: int) -> list[bytes]:
         """Return the inclusion proof of leaf ``index`` in the tree of ``size`` leaves.
 
         Raises:
             OutOfRange: if the log never had that size, or the index lies outside of it.
         """
-        tree = self._tree(view, origin)
-        if not 0 <= index < size <= tree.size:
-            raise OutOfRange(f"index {index} of size {size} lies outside log {origin}")
-        path: list[bytes] = []
-        low, high = 0, size
-        while high - low > 1:
-            middle = low + _split(high - low)
-            if index < middle:
-                path.append(tree.range(middle, high))
-                high = middle
-            else:
-                path.append(tree.range(low, middle))
-                low = middle
-        path.reverse()
-        return path
+        if not 0 <= index < size <= head.size:
+            raise OutOfRange(f"index {index} of size {size} lies outside log {head.origin}")
+        return inclusion_path(self._tree(reader, head).rows, index, size)
 
-    def consistency(self, view: LogView, origin: str, size1: int, size2: int) -> list[bytes]:
+    def consistency(self, reader: TileReader, head: LogHead, size1: int, size2: int) -> list[bytes]:
         """Return the proof that the tree of ``size1`` leaves is a prefix of that of ``size2`` leaves.
 
         Raises:
             OutOfRange: if the log never had these sizes, or they are not in order.
         """
-        tree = self._tree(view, origin)
-        if not 0 <= size1 <= size2 <= tree.size:
-            raise OutOfRange(f"sizes {size1} and {size2} lie outside log {origin}")
+        if not 0 <= size1 <= size2 <= head.size:
+            raise OutOfRange(f"sizes {size1} and {size2} lie outside log {head.origin}")
         if size1 in {0, size2}:
             return []
+        rows = self._tree(reader, head).rows
         path: list[bytes] = []
         low, high, whole = 0, size2, True
         while size1 != high:
             middle = low + _split(high - low)
             if size1 <= middle:
-                path.append(tree.range(middle, high))
+                path.append(_range(rows, middle, high))
                 high = middle
             else:
-                path.append(tree.range(low, middle))
+                path.append(_range(rows, low, middle))
                 low, whole = middle, False
         if not whole:
-            path.append(tree.range(low, high))
+            path.append(_range(rows, low, high))
         path.reverse()
         return path
 
-    def root(self, view: LogView, origin: str, size: int) -> bytes:
+    def root(self, reader: TileReader, head: LogHead, size: int) -> bytes:
         """Return the tree hash that the log had at ``size``; raises OutOfRange."""
-        tree = self._tree(view, origin)
-        if not 0 <= size <= tree.size:
-            raise OutOfRange(f"size {size} lies outside log {origin}")
-        return tree.range(0, size) if size else EMPTY_ROOT
+        if not 0 <= size <= head.size:
+            raise OutOfRange(f"size {size} lies outside log {head.origin}")
+        if size == head.size:
+            return head.root
+        return _range(self._tree(reader, head).rows, 0, size) if size else EMPTY_ROOT
 
-    def leaf(self, view: LogView, origin: str, index: int) -> bytes:
+    def leaf(self, reader: TileReader, head: LogHead, index: int) -> bytes:
         """Return the hash of one leaf; raises OutOfRange."""
-        tree = self._tree(view, origin)
-        if not 0 <= index < tree.size:
-            raise OutOfRange(f"index {index} lies outside log {origin}")
-        return tree.range(index, index + 1)
+        if not 0 <= index < head.size:
+            raise OutOfRange(f"index {index} lies outside log {head.origin}")
+        return _node(self._tree(reader, head).rows, 0, index)
 
-    def _tree(self, view: LogView, origin: str) -> _Tree:
-        return _Tree(view, origin, view.head(origin).size, self._cache)
+    def _tree(self, reader: TileReader, head: LogHead) -> _Tree:
+        return _Tree(reader, head.origin, head.size, self._cache)
 
 
 @dataclass(frozen=True, slots=True)
 class _Tree:
-    """The tree of one log in one snapshot."""
+    """The tiles of one log at one size."""
 
-    view: LogView
+    reader: TileReader
     origin: str
     size: int
     cache: _TileCache
 
-    def range(self, low: int, high: int) -> bytes:
-        """Return the tree hash of the leaves from ``low`` to ``high`` (exclusive)."""
-        count = high - low
-        if count & (count - 1) == 0 and low % count == 0:
-            return self._node(count.bit_length() - 1, low // count)
-        middle = low + _split(count)
-        return node_hash(self.range(low, middle), self.range(middle, high))
-
-    def _node(self, height: int, index: int) -> bytes:
-        level, inner = divmod(height, TILE_HEIGHT)
-        tile, offset = divmod(index << inner, TILE_WIDTH)
-        at = (offset >> inner) * _HASH
-        value = self._tile(level, tile)[inner][at : at + _HASH]
-        if len(value) != _HASH:
-            raise LogTampered(f"tile {level}/{tile} of log {self.origin} is shorter than its checkpoint says")
-        return value
-
-    def _tile(self, level: int, index: int) -> list[bytes]:
-        """Return a tile as it stands in this snapshot; a tile of a given width never changes."""
-        start = index * TILE_WIDTH
-        width = min(TILE_WIDTH, (self.size >> (TILE_HEIGHT * level)) - start)
+    def rows(self, level: int, index: int) -> list[bytes]:
+        """Return a tile as it stood at this size; a tile of a given width never changes."""
+        width = min(TILE_WIDTH, (self.size >> (TILE_HEIGHT * level)) - index * TILE_WIDTH)
         key = (self.origin, level, index, width)
         rows = self.cache.get(key)
         if rows is None:
-            hashes = self.view.hashes(self.origin, level, start, start + width)
-            rows = _rows_above(hashes)
-            if len(hashes) == width:
-                self.cache.put(key, rows)
+            rows = self._read(level, index, width)
+            self.cache.put(key, rows)
         return rows
+
+    def _read(self, level: int, index: int, width: int) -> list[bytes]:
+        if width == TILE_WIDTH:
+            stored = self.reader.tile_with_nodes(self.origin, level, index)
+            if stored is not None:
+                return rows_of_tile(*stored)
+        start = index * TILE_WIDTH
+        hashes = self.reader.hashes(self.origin, level, start, start + width)
+        if len(hashes) != width:
+            raise LogTampered(f"tile {level}/{index} of log {self.origin} is shorter than its checkpoint says")
+        return rows_above(b"".join(hashes))
+
+
+def inclusion_path(rows: Rows, index: int, size: int) -> list[bytes]:
+    """Return the siblings on the way from leaf ``index`` to the root of the tree of ``size`` leaves, nearest first.
+
+    The way leads through one complete subtree, whose nodes stand in tiles, and from its root along the right edge.
+    """
+    edge: list[bytes] = []
+    low, high = 0, size
+    while (high - low) & (high - low - 1):
+        middle = low + _split(high - low)
+        if index < middle:
+            edge.append(_range(rows, middle, high))
+            high = middle
+        else:
+            edge.append(_range(rows, low, middle))
+            low = middle
+    path = _path_within(rows, index, (high - low).bit_length() - 1)
+    path.extend(reversed(edge))
+    return path
+
+
+def rows_of_tile(hashes: bytes, nodes: bytes) -> list[bytes]:
+    """Return the rows of a complete tile from its hashes and its :func:`inner_nodes`.
+
+    Raises:
+        LogTampered: they are not as long as those of a complete tile.
+    """
+    if len(hashes) != _COMPLETE or len(nodes) != _COMPLETE - 2 * _HASH:
+        raise LogTampered("a stored tile is not complete, though it must be")
+    rows = [hashes]
+    start, length = 0, _COMPLETE // 2
+    for _ in range(TILE_HEIGHT - 1):
+        rows.append(nodes[start : start + length])
+        start, length = start + length, length // 2
+    return rows
+
+
+def inner_nodes(hashes: bytes) -> bytes:
+    """Return the 254 nodes between the hashes of a complete tile and its root, row by row."""
+    return b"".join(rows_above(hashes)[1:])
+
+
+def rows_above(hashes: bytes) -> list[bytes]:
+    """Return the hashes and all complete nodes above them, concatenated, one row for each height.
+
+    This is ``node_hash`` written out over 64 bytes at a time, for it is most of the cost of a proof.
+    """
+    sha256 = hashlib.sha256
+    row = hashes
+    rows = [row]
+    for _ in range(TILE_HEIGHT - 1):
+        pairs = range(0, len(row) - _HASH, 2 * _HASH)
+        row = b"".join([sha256(b"\x01" + row[at : at + 2 * _HASH]).digest() for at in pairs])
+        rows.append(row)
+    return rows
+
+
+def _path_within(rows: Rows, index: int, height: int) -> list[bytes]:
+    """Return the siblings of a leaf inside the complete subtree of this height that holds it."""
+    path: list[bytes] = []
+    for level in range(-(-height // TILE_HEIGHT)):
+        base = level * TILE_HEIGHT
+        tile = rows(level, index >> (base + TILE_HEIGHT))
+        position = (index >> base) & (TILE_WIDTH - 1)
+        for row in tile[: height - base]:
+            at = (position ^ 1) * _HASH
+            path.append(row[at : at + _HASH])
+            position >>= 1
+    return path
+
+
+def _range(rows: Rows, low: int, high: int) -> bytes:
+    """Return the tree hash of the leaves from ``low`` to ``high`` (exclusive); ``low`` is a multiple of the width."""
+    count = high - low
+    if count & (count - 1) == 0:
+        return _node(rows, count.bit_length() - 1, low // count)
+    middle = low + _split(count)
+    return node_hash(_range(rows, low, middle), _range(rows, middle, high))
+
+
+def _node(rows: Rows, height: int, index: int) -> bytes:
+    level, inner = divmod(height, TILE_HEIGHT)
+    tile, offset = divmod(index << inner, TILE_WIDTH)
+    at = (offset >> inner) * _HASH
+    return rows(level, tile)[inner][at : at + _HASH]
 
 
 class _TileCache:
@@ -163,18 +236,3 @@ class _TileCache:
 def _split(count: int) -> int:
     """Return the largest power of two below ``count``."""
     return 1 << ((count - 1).bit_length() - 1)
-
-
-def _rows_above(hashes: Sequence[bytes]) -> list[bytes]:
-    """Return the hashes and all complete nodes above them, concatenated, one row for each height.
-
-    This is ``node_hash`` written out over 64 bytes at a time, for it is most of the cost of a proof.
-    """
-    sha256 = hashlib.sha256
-    row = b"".join(hashes)
-    rows = [row]
-    for _ in range(TILE_HEIGHT - 1):
-        pairs = range(0, len(row) - _HASH, 2 * _HASH)
-        row = b"".join([sha256(b"\x01" + row[at : at + 2 * _HASH]).digest() for at in pairs])
-        rows.append(row)
-    return rows

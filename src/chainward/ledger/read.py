@@ -16,7 +16,7 @@ from chainward.ledger.frontier import TILE_HEIGHT, TILE_WIDTH
 if TYPE_CHECKING:
     from chainward.formats.tile import EntriesPath, TilePath
     from chainward.ledger.model import Recorded
-    from chainward.ledger.ports import LogView, SubjectIndex
+    from chainward.ledger.ports import LogView, SubjectIndex, TileReader
     from chainward.ledger.prove import Prover
 
 __all__ = ["Consistency", "Inclusion", "consistency", "entries", "fact", "facts_about", "inclusion", "tile"]
@@ -66,21 +66,21 @@ def facts_about(
     return tuple(reversed(view.facts_at(subjects.facts_about(subject, limit, before))))
 
 
-def inclusion(view: LogView, prover: Prover, origin: str, index: int, size: int | None = None) -> Inclusion:
+def inclusion(reader: TileReader, prover: Prover, origin: str, index: int, size: int | None = None) -> Inclusion:
     """Prove that a leaf is in the log; raises LogUnknown or OutOfRange."""
-    head = view.head(origin)
+    head = reader.head(origin)
     size = head.size if size is None else size
-    hashes = prover.inclusion(view, origin, index, size)
-    root = head.root if size == head.size else prover.root(view, origin, size)
-    return Inclusion(origin, index, size, root, tuple(hashes), prover.leaf(view, origin, index), head.checkpoint)
+    hashes = prover.inclusion(reader, head, index, size)
+    root = prover.root(reader, head, size)
+    return Inclusion(origin, index, size, root, tuple(hashes), prover.leaf(reader, head, index), head.checkpoint)
 
 
-def consistency(view: LogView, prover: Prover, origin: str, size1: int, size2: int | None = None) -> Consistency:
+def consistency(reader: TileReader, prover: Prover, origin: str, size1: int, size2: int | None = None) -> Consistency:
     """Prove that the log only grew from ``size1`` to ``size2`` leaves; raises LogUnknown or OutOfRange."""
-    head = view.head(origin)
+    head = reader.head(origin)
     size2 = head.size if size2 is None else size2
-    hashes = prover.consistency(view, origin, size1, size2)
-    roots = (prover.root(view, origin, size1), prover.root(view, origin, size2))
+    hashes = prover.consistency(reader, head, size1, size2)
+    roots = (prover.root(reader, head, size1), prover.root(reader, head, size2))
     return Consistency(origin, size1, size2, *roots, tuple(hashes), head.checkpoint)
 
 

@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from chainward.portfolio.declare import Portfolios
     from chainward.registry.registry import Registry
     from chainward.trust.model import TrustedLog
-    from chainward.trust.ports import TrustStore
+    from chainward.trust.ports import SignatureLog, TrustStore
     from chainward.trust.rekor import Rekor
+    from chainward.trust.revocations import SignatureRevocations
     from chainward.trust.signers import Signers
+    from chainward.wiring.trust import TrustServices
 
 __all__ = ["Platform"]
 
@@ -67,15 +69,15 @@ class Platform:
         self.clock = clock
         self.entropy = entropy
         self.facts_origin = f"facts.{config.instance.name}"
-        self.signatures_origin = f"log.{config.instance.name}"
         self._report = report
         self._closing = ExitStack()
         self._closing.callback(release)
         try:
-            self.database, self.ledger = self._open_ledger()
+            self.database, self.ledger, self.services = self._open_ledger()
             self.authenticator, self.tokens = self._open_access()
             self.portfolios, self.policies = self._open_declarations()
-            self.logs, self.trust, self.signers, self.rekor = self._open_trust()
+            self.trust, self.signers = self._open_trust()
+            self.signature_revocations = self._open_signature_revocations()
             self.registry = self._open_registry()
             self.reader, self._deliveries, self.judge = self._open_judge()
             self.promoter = self._open_promoter()
@@ -110,6 +112,26 @@ class Platform:
         """Return the size of every log; that this answers is what readiness means."""
         return {head.origin: head.size for head in self.ledger.logs()}
 
+    @property
+    def signatures_origin(self) -> str:
+        """The origin of the active signature log."""
+        return self.logs["signatures"].origin
+
+    @property
+    def logs(self) -> dict[str, TrustedLog]:
+        """All logs by name: ``facts``, ``signatures`` and ``certificates`` (the active ones), and every retired one."""
+        from chainward.trust.model import TrustedLog
+
+        facts = TrustedLog.of(self.facts_origin, self.keys.facts.public_key)
+        return {"facts": facts, **self.services.logs()}
+
+    @property
+    def rekor(self) -> Rekor:
+        """The active signature log, as those see it who submit to it."""
+        from chainward.trust.rekor import Rekor
+
+        return Rekor(self.ledger, self.logs["signatures"])
+
     def trusted_root(self) -> bytes:
         """Return the Sigstore trusted root of the signature log."""
         from chainward.trust.root import trusted_root_json
@@ -139,7 +161,13 @@ class Platform:
             report = audit(view, {log.origin: log.public_key for log in self.logs.values()})
         # Only now: the facts that vouch for the rows are proven to be those of the log.
         Reconciliation(
-            self.ledger, self.registry.revocations, self.signers, self.policies, self.tokens, self.admissions
+            self.ledger,
+            self.registry.revocations,
+            self.signers,
+            self.signature_revocations,
+            self.policies,
+            self.tokens,
+            self.admissions,
         ).check()
         return report
 
@@ -147,11 +175,14 @@ class Platform:
         """Stop the background work, finish what was handed in, let go of database and lock."""
         self._closing.close()
 
+    def _on_behalf_of(self, context: Context) -> SignatureLog:
+        return self.rekor.on_behalf_of(context)
+
     @property
     def _fingerprint(self) -> str:
         return self.keys.platform.public_key.fingerprint
 
-    def _open_ledger(self) -> tuple[Database, Ledger]:
+    def _open_ledger(self) -> tuple[Database, Ledger, TrustServices]:
         from sqlalchemy.exc import DBAPIError
 
         from chainward.adapters.sql.database import Database
@@ -163,21 +194,27 @@ class Platform:
         from chainward.adapters.sql.writer import Writer
         from chainward.ledger.checkpoint import NoteSigner
         from chainward.ledger.commit import Ledger
+        from chainward.wiring.trust import TrustServices, open_signers
 
         database = Database.open(self.config.database_url)
         self._closing.callback(database.close)
         facts = NoteSigner(self.facts_origin, self.keys.facts)
-        signatures = NoteSigner(self.signatures_origin, self.keys.signatures)
+        signing = open_signers(database, self.keys, facts, self._passphrase)
         try:
             migrate(database)
-            open_logs(database, facts, [signatures], self.clock, self.entropy)
+            open_logs(database, facts, [], self.clock, self.entropy)
         except DBAPIError as error:
             raise DatabaseUnavailable(f"the database cannot be opened: {type(error.orig).__name__}") from error
-        writer = Writer(database, [facts, signatures], facts.origin, handlers(), self.clock)
+        writer = Writer(database, signing.signers, facts.origin, handlers(), self.clock)
         ledger = Ledger(SqlLedgerStore(database, writer), self.entropy)
         writer.start()
         self._closing.callback(ledger.close)
-        return database, ledger
+        return database, ledger, TrustServices(self.config, ledger, signing, self.clock, self.entropy)
+
+    def _passphrase(self) -> bytes:
+        from chainward.adapters.home import DataFolder
+
+        return DataFolder(self.config.folder).read_passphrase(self.config.passphrase_file)
 
     def _open_access(self) -> tuple[Authenticator, Tokens]:
         from chainward.access.authenticate import Authenticator
@@ -197,17 +234,17 @@ class Platform:
         portfolios = Portfolios(self.ledger, SqlPortfolioStore(self.database), self.clock)
         return portfolios, Policies(self.ledger, SqlPolicyStore(self.database))
 
-    def _open_trust(self) -> tuple[dict[str, TrustedLog], TrustStore, Signers, Rekor]:
+    def _open_trust(self) -> tuple[TrustStore, Signers]:
         from chainward.adapters.sql.trust import SqlTrustStore
-        from chainward.trust.model import TrustedLog
-        from chainward.trust.rekor import Rekor
         from chainward.trust.signers import Signers
 
-        facts = TrustedLog.of(self.facts_origin, self.keys.facts.public_key)
-        signatures = TrustedLog.of(self.signatures_origin, self.keys.signatures.public_key)
-        store = SqlTrustStore(self.database, [signatures])
-        logs = {"facts": facts, "signatures": signatures}
-        return logs, store, Signers(self.ledger, store, self.clock), Rekor(self.ledger, signatures)
+        store = SqlTrustStore(self.database)
+        return store, Signers(self.ledger, store, self.clock)
+
+    def _open_signature_revocations(self) -> SignatureRevocations:
+        from chainward.trust.revocations import SignatureRevocations
+
+        return SignatureRevocations(self.ledger, self.trust, self.clock)
 
     def _open_registry(self) -> Registry:
         from chainward.adapters.blobs.local import LocalBlobs
@@ -244,7 +281,7 @@ class Platform:
         from chainward.delivery.promote import Promoter, Verifier
 
         verifier = Verifier(
-            f"https://{self.config.instance.name}", self.config.hosts[0], self.keys.platform, self.rekor.on_behalf_of
+            f"https://{self.config.instance.name}", self.config.hosts[0], self.keys.platform, self._on_behalf_of
         )
         rooms = (self.judge, self.portfolios, self.registry, lambda context: LocalRegistry(self.registry, context))
         return Promoter(*rooms, self._deliveries, self.ledger, self.clock, verifier)

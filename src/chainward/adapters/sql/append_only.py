@@ -2,7 +2,7 @@
 
 They stop defects and slips of a hand, not an owner of the database file, who can drop a trigger: against that stands
 :mod:`chainward.ledger.audit`. Facts may only lose their envelope and salt together (pruning); leaves never change; a
-tile may only be extended until it is complete; the head of a log may only grow.
+tile may only be extended until it is complete; the head of a log may only grow, until it is frozen.
 
 A migration that rebuilds a table on SQLite (Alembic ``batch_alter_table``) drops its triggers without a word: install
 them again behind it. A test counts them.
@@ -52,7 +52,8 @@ _EXTENDED: Final = """NEW.origin = OLD.origin
             AND substr(NEW.hashes, 1, length(OLD.hashes)) = OLD.hashes"""
 _GROWN: Final = """NEW.origin = OLD.origin
             AND NEW.content = OLD.content
-            AND NEW.size > OLD.size
+            AND OLD.frozen_at IS NULL
+            AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.root = OLD.root AND NEW.frozen_at IS NOT NULL))
             AND NEW.moved_at >= OLD.moved_at"""
 
 GUARDS: Final = (

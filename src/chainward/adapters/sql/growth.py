@@ -11,37 +11,59 @@ from typing import TYPE_CHECKING, Any, Final
 
 from sqlalchemy import bindparam, select, update
 
-from chainward.adapters.sql.ledger import LOG_ANCHOR, LOG_HEAD, LOG_TILE, SqlLogView, upsert
+from chainward.adapters.sql.ledger import LOG_ANCHOR, LOG_HEAD, LOG_POSITION, LOG_TILE, SqlLogView, upsert
 from chainward.ledger.errors import CommitUncertain, LogTampered
 from chainward.ledger.frontier import TILE_HEIGHT, TILE_WIDTH, Frontier
+from chainward.ledger.proofs import EMPTY_ROOT
+from chainward.ledger.prove import inner_nodes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection
 
     from chainward.ledger.frontier import Tile
+    from chainward.ledger.ports import CheckpointSigner
 
 __all__ = [
     "FactRow",
     "Head",
+    "Leaf",
+    "NewLog",
+    "create_log",
+    "freeze",
     "insert_facts",
     "insert_leaves",
     "load_frontier",
     "lock_heads",
     "mark_anchored",
     "move_head",
+    "positions_of",
     "store_tiles",
 ]
 
 FactRow = tuple[int, str, int, bytes, bytes]
 """Index, schema, instant of recording in microseconds, envelope, salt."""
 
+Leaf = tuple[bytes, bytes]
+"""Hash and entry."""
+
 _LOCK_HEADS: Final = (
-    select(LOG_HEAD.c.origin, LOG_HEAD.c.content, LOG_HEAD.c.size, LOG_HEAD.c.root, LOG_HEAD.c.moved_at)
+    select(
+        LOG_HEAD.c.origin,
+        LOG_HEAD.c.content,
+        LOG_HEAD.c.size,
+        LOG_HEAD.c.root,
+        LOG_HEAD.c.moved_at,
+        LOG_HEAD.c.frozen_at,
+    )
     .order_by(LOG_HEAD.c.origin)
     .with_for_update()
+)
+_COMPLETE: Final = 32 * TILE_WIDTH
+_STANDING: Final = select(LOG_POSITION.c.hash, LOG_POSITION.c.idx).where(
+    LOG_POSITION.c.origin == bindparam("b_origin"), LOG_POSITION.c.hash.in_(bindparam("b_hashes", expanding=True))
 )
 _MOVE_HEAD: Final = (
     update(LOG_HEAD)
@@ -79,6 +101,16 @@ class Head:
     size: int
     root: bytes
     moved_at: datetime
+    frozen_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewLog:
+    """A log that was created within the open transaction."""
+
+    signer: CheckpointSigner
+    head: Head
+    frontier: Frontier
 
 
 def lock_heads(connection: Connection) -> list[Head]:
@@ -110,16 +142,35 @@ def insert_facts(connection: Connection, facts: Sequence[FactRow]) -> None:
     _insert(connection, _FACTS, facts)
 
 
-def insert_leaves(
-    connection: Connection, head: Head, entries: Sequence[bytes], hashes: Sequence[bytes], *, searchable: bool
-) -> None:
+def create_log(connection: Connection, signer: CheckpointSigner, content: str, entry: bytes, now: datetime) -> NewLog:
+    """Create a log with its genesis leaf and a first checkpoint."""
+    frontier = Frontier()
+    hashes, _ = frontier.append([entry])
+    empty = Head(signer.origin, content, 0, EMPTY_ROOT, now)
+    insert_leaves(connection, empty, [(hashes[0], entry)], searchable=content == "entries")
+    head = Head(signer.origin, content, frontier.size, frontier.root(), now)
+    checkpoint = signer.sign(head.size, head.root)
+    row = {"origin": head.origin, "content": content, "size": head.size, "root": head.root, "moved_at": now}
+    connection.execute(LOG_HEAD.insert(), row | {"checkpoint": checkpoint})
+    return NewLog(signer, head, frontier)
+
+
+def insert_leaves(connection: Connection, head: Head, leaves: Sequence[Leaf], *, searchable: bool) -> None:
     """Insert the leaves that follow ``head``; ``searchable`` makes them found by their content later."""
-    indexes = range(head.size, head.size + len(entries))
-    origins = [head.origin] * len(entries)
-    _insert(connection, _LEAVES, list(zip(origins, indexes, hashes, entries, strict=True)))
+    origin = head.origin
+    _insert(connection, _LEAVES, [(origin, index, *leaf) for index, leaf in enumerate(leaves, head.size)])
     if searchable:
-        first = dict(zip(reversed(hashes), reversed(indexes), strict=True))
-        _insert(connection, _POSITIONS, [(head.origin, value, index) for value, index in first.items()])
+        first = {leaf[0]: index for index, leaf in reversed(list(enumerate(leaves, head.size)))}
+        _insert(connection, _POSITIONS, [(origin, value, index) for value, index in first.items()])
+
+
+def positions_of(connection: Connection, wanted: Mapping[str, Sequence[bytes]]) -> dict[tuple[str, bytes], int]:
+    """Return where entries with these leaf hashes stand in each log, those that do."""
+    found: dict[tuple[str, bytes], int] = {}
+    for origin, hashes in wanted.items():
+        rows = connection.execute(_STANDING, {"b_origin": origin, "b_hashes": hashes})
+        found |= {(origin, value): index for value, index in rows}
+    return found
 
 
 def store_tiles(connection: Connection, origin: str, tiles: Sequence[Tile]) -> None:
@@ -127,9 +178,19 @@ def store_tiles(connection: Connection, origin: str, tiles: Sequence[Tile]) -> N
     if tiles:
         statement = upsert(connection.dialect.name, LOG_TILE)
         statement = statement.on_conflict_do_update(
-            index_elements=["origin", "level", "idx"], set_={"hashes": statement.excluded.hashes}
+            index_elements=["origin", "level", "idx"],
+            set_={"hashes": statement.excluded.hashes, "nodes": statement.excluded.nodes},
         )
-        rows = [{"origin": origin, "level": tile.level, "idx": tile.index, "hashes": tile.hashes} for tile in tiles]
+        rows = [
+            {
+                "origin": origin,
+                "level": tile.level,
+                "idx": tile.index,
+                "hashes": tile.hashes,
+                "nodes": inner_nodes(tile.hashes) if len(tile.hashes) == _COMPLETE else None,
+            }
+            for tile in tiles
+        ]
         connection.execute(statement, rows)
 
 
@@ -145,6 +206,11 @@ def move_head(connection: Connection, head: Head, size: int, root: bytes, checkp
     }
     if connection.execute(_MOVE_HEAD, values).rowcount != 1:
         raise CommitUncertain(f"another writer moved the head of log {head.origin}")
+
+
+def freeze(connection: Connection, origin: str, now: datetime) -> None:
+    """Let a log take nothing more; its head stays as it is."""
+    connection.execute(update(LOG_HEAD).where(LOG_HEAD.c.origin == origin).values(frozen_at=now))
 
 
 def mark_anchored(connection: Connection, origin: str, size: int) -> bool:

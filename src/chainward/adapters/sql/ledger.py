@@ -2,6 +2,8 @@
 
 A leaf row holds the entry and its hash; complete tiles of level 0 and all tiles above are stored once more as one blob
 each, because readers and proofs want 256 hashes at a time. The incomplete tile of level 0 is read from the leaf rows.
+Beside a complete tile stand the 254 nodes between its hashes and its root: a proof then costs no hashing. They follow
+from the hashes, and an audit compares them.
 ``log_position`` finds an entry by its hash, for logs whose callers ask (the facts log is random access by index only).
 """
 
@@ -27,20 +29,21 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from chainward.adapters.sql.metadata import INDEX, METADATA, Instant
+from chainward.adapters.sql.metadata import INDEX, METADATA, Instant, instant_of
 from chainward.ledger.errors import LogUnknown
 from chainward.ledger.frontier import TILE_WIDTH
-from chainward.ledger.model import Extent, LogHead, StoredFact, StoredLeaf, recorded
+from chainward.ledger.model import Extent, LogHead, StoredFact, StoredLeaf, StoredTile, recorded
 from chainward.ledger.proofs import leaf_hash
 
 if TYPE_CHECKING:
     import threading
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy import Connection
 
     from chainward.adapters.sql.database import Database
     from chainward.adapters.sql.writer import Writer
+    from chainward.kernel.problem import Problem
     from chainward.ledger.model import Receipt, Recorded, Unit
 
 __all__ = [
@@ -53,6 +56,7 @@ __all__ = [
     "SqlAuditView",
     "SqlLedgerStore",
     "SqlLogView",
+    "SqlTileReader",
     "upsert",
 ]
 
@@ -67,6 +71,7 @@ LOG_HEAD: Final = Table(
     Column("root", LargeBinary, nullable=False),
     Column("checkpoint", LargeBinary, nullable=False),
     Column("moved_at", Instant, nullable=False),
+    Column("frozen_at", Instant),
 )
 LOG_LEAF: Final = Table(
     "log_leaf",
@@ -74,8 +79,7 @@ LOG_LEAF: Final = Table(
     Column("origin", String, primary_key=True),
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("hash", LargeBinary, nullable=False),
-    Column("entry", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,
+    Column("entry", LargeBinary, nullable=False),  # with a row id in SQLite: without, each entry would fill a page
 )
 LOG_POSITION: Final = Table(
     "log_position",
@@ -92,6 +96,7 @@ LOG_TILE: Final = Table(
     Column("level", Integer, primary_key=True, autoincrement=False),
     Column("idx", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False),
+    Column("nodes", LargeBinary),
 )
 LOG_ANCHOR: Final = Table(
     "log_anchor",
@@ -110,9 +115,8 @@ FACT: Final = Table(
 )
 Index("ix_fact_schema", FACT.c.schema, FACT.c.idx)
 
-_HEADS: Final = select(
-    LOG_HEAD.c.origin, LOG_HEAD.c.content, LOG_HEAD.c.size, LOG_HEAD.c.root, LOG_HEAD.c.checkpoint, LOG_HEAD.c.moved_at
-).order_by(LOG_HEAD.c.origin)
+_HEAD_COLUMNS: Final = ("origin", "content", "size", "root", "checkpoint", "moved_at", "frozen_at")
+_HEADS: Final = select(*(LOG_HEAD.c[name] for name in _HEAD_COLUMNS)).order_by(LOG_HEAD.c.origin)
 _HEAD: Final = _HEADS.where(LOG_HEAD.c.origin == bindparam("b_origin"))
 _TILE: Final = select(LOG_TILE.c.hashes).where(
     LOG_TILE.c.origin == bindparam("b_origin"),
@@ -132,7 +136,19 @@ _LEAVES: Final = (
     .where(*_LEAF_RANGE)
     .order_by(LOG_LEAF.c.idx)
 )
-_AUDITED_TILE: Final = select(cast(LOG_TILE.c.hashes, LargeBinary)).where(
+_HEAD_STATEMENT: Final = (
+    "SELECT origin, content, size, root, checkpoint, moved_at, frozen_at FROM log_head WHERE origin = ?"
+)
+_TILE_STATEMENT: Final = (
+    "SELECT hashes, nodes FROM log_tile WHERE origin = ? AND level = ? AND idx = ? AND nodes IS NOT NULL"
+)
+_TILE_WITH_NODES: Final = select(LOG_TILE.c.hashes, LOG_TILE.c.nodes).where(
+    LOG_TILE.c.origin == bindparam("b_origin"),
+    LOG_TILE.c.level == bindparam("b_level"),
+    LOG_TILE.c.idx == bindparam("b_index"),
+    LOG_TILE.c.nodes.is_not(None),
+)
+_AUDITED_TILE: Final = select(cast(LOG_TILE.c.hashes, LargeBinary), cast(LOG_TILE.c.nodes, LargeBinary)).where(
     LOG_TILE.c.origin == bindparam("b_origin"),
     LOG_TILE.c.level == bindparam("b_level"),
     LOG_TILE.c.idx == bindparam("b_index"),
@@ -210,6 +226,12 @@ class SqlLogView:
             return []
         return list(self._connection.execute(_HASHES, _leaves(origin, start, stop)).scalars())
 
+    def tile_with_nodes(self, origin: str, level: int, index: int) -> tuple[bytes, bytes] | None:
+        """Return a complete tile."""
+        keys = {"b_origin": origin, "b_level": level, "b_index": index}
+        row = self._connection.execute(_TILE_WITH_NODES, keys).first()
+        return None if row is None else (row.hashes, row.nodes)
+
     def entries(self, origin: str, start: int, stop: int) -> list[bytes]:
         """Return entries in order."""
         return list(self._connection.execute(_ENTRIES, _leaves(origin, start, stop)).scalars())
@@ -249,10 +271,11 @@ class SqlAuditView(SqlLogView):
         """Return leaf rows."""
         return [StoredLeaf(*row) for row in self._connection.execute(_LEAVES, _leaves(origin, start, stop))]
 
-    def tile(self, origin: str, level: int, index: int) -> bytes | None:
+    def tile(self, origin: str, level: int, index: int) -> StoredTile | None:
         """Return a stored tile."""
         keys = {"b_origin": origin, "b_level": level, "b_index": index}
-        return self._connection.execute(_AUDITED_TILE, keys).scalar()
+        row = self._connection.execute(_AUDITED_TILE, keys).first()
+        return None if row is None else StoredTile(*row)
 
     def stored_facts(self, start: int, stop: int) -> list[StoredFact]:
         """Return fact rows."""
@@ -276,16 +299,49 @@ def _leaves(origin: str, start: int, stop: int) -> dict[str, object]:
     return {"b_origin": origin, "b_start": start, "b_stop": stop}
 
 
+class SqlTileReader:
+    """Reads heads and tiles by single statements of the driver; implements TileReader."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._head, self._tile = _HEAD_STATEMENT, _TILE_STATEMENT
+        if database.dialect_name == "postgresql":
+            self._head, self._tile = self._head.replace("?", "%s"), self._tile.replace("?", "%s")
+
+    def head(self, origin: str) -> LogHead:
+        """Return the head of one log."""
+        row = self._database.first(self._head, (origin,))
+        if row is None:
+            raise LogUnknown(f"there is no log {origin}")
+        frozen_at = None if row[6] is None else instant_of(row[6])
+        return LogHead(row[0], row[1], row[2], row[3], row[4], instant_of(row[5]), frozen_at)
+
+    def hashes(self, origin: str, level: int, start: int, stop: int) -> list[bytes]:
+        """Return hashes of a tile level; ``start`` to ``stop`` must lie within one tile."""
+        with self._database.read() as connection:
+            return SqlLogView(connection).hashes(origin, level, start, stop)
+
+    def tile_with_nodes(self, origin: str, level: int, index: int) -> tuple[bytes, bytes] | None:
+        """Return a complete tile."""
+        row = self._database.first(self._tile, (origin, level, index))
+        return None if row is None else (row[0], row[1])
+
+
 class SqlLedgerStore:
     """The LedgerStore over SQLite or PostgreSQL."""
 
     def __init__(self, database: Database, writer: Writer) -> None:
         self._database = database
         self._writer = writer
+        self.tiles = SqlTileReader(database)
 
     def append(self, unit: Unit) -> Receipt:
         """Make a unit durable."""
         return self._writer.append(unit)
+
+    def submit(self, unit: Unit, done: Callable[[Receipt | Problem], None]) -> None:
+        """Begin to make a unit durable."""
+        self._writer.submit(unit, done)
 
     @contextmanager
     def view(self) -> Iterator[SqlLogView]:

@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeDecorator
 if TYPE_CHECKING:
     from sqlalchemy.engine import Dialect
 
-__all__ = ["INDEX", "METADATA", "PROJECTIONS", "Instant", "microseconds"]
+__all__ = ["INDEX", "METADATA", "PROJECTIONS", "Instant", "instant_of", "microseconds"]
 
 _NAMES: Final = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -39,6 +39,11 @@ def microseconds(instant: datetime) -> int:
     return (instant - _EPOCH) // _MICROSECOND
 
 
+def instant_of(value: int) -> datetime:
+    """Return the aware instant so many microseconds after 1970 began in UTC."""
+    return _EPOCH + timedelta(microseconds=value)
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware datetime, stored as microseconds since 1970 in UTC."""
 
@@ -53,4 +58,4 @@ class Instant(TypeDecorator[datetime]):
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:
         """Read an instant."""
         del dialect
-        return None if value is None else _EPOCH + timedelta(microseconds=value)
+        return None if value is None else instant_of(value)

@@ -1,9 +1,7 @@
 """Opening the logs of a platform for the first time, and checking on every later start that they are still ours.
 
-Each log begins with a **genesis leaf**, so that no caller ever gets the index 0: clients that write protobuf-JSON drop
-zeros, and a proof of a tree with one leaf is empty (both fields then look absent). The genesis leaf of the facts log is
-the commitment to fact 0, ``ledger.opened/1``; that of every other log is the entry
-``chainward genesis/1``, newline, the origin, newline.
+The genesis leaf of the facts log is the commitment to fact 0, ``ledger.opened/1``; that of every other log is
+:func:`~chainward.ledger.logs.genesis_entry`. Logs that are opened later, by a commit, are checked when they first grow.
 """
 
 from __future__ import annotations
@@ -13,19 +11,17 @@ from typing import TYPE_CHECKING
 from sqlalchemy import text
 
 from chainward.adapters.sql import growth
-from chainward.adapters.sql.ledger import LOG_HEAD, SqlLogView
+from chainward.adapters.sql.batch import check_head
+from chainward.adapters.sql.ledger import SqlLogView
 from chainward.adapters.sql.metadata import microseconds
 from chainward.kernel.identity import PLATFORM, Context
-from chainward.kernel.problem import Problem
-from chainward.ledger.errors import LogKeyChanged, LogTampered, LogUnknown
+from chainward.ledger.errors import LogUnknown
 from chainward.ledger.facts import Opened
-from chainward.ledger.frontier import Frontier
+from chainward.ledger.logs import genesis_entry
 from chainward.ledger.model import COMMITMENT_FORMAT, SALT_SIZE, Draft, commitment, envelope_of
-from chainward.ledger.proofs import EMPTY_ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime
 
     from sqlalchemy import Connection
 
@@ -34,12 +30,7 @@ if TYPE_CHECKING:
     from chainward.kernel.instant import Clock
     from chainward.ledger.ports import CheckpointSigner
 
-__all__ = ["genesis_entry", "open_logs"]
-
-
-def genesis_entry(origin: str) -> bytes:
-    """Return the first entry of a log that is not the facts log."""
-    return f"chainward genesis/1\n{origin}\n".encode()
+__all__ = ["open_logs"]
 
 
 def open_logs(
@@ -65,10 +56,10 @@ def open_logs(
             envelope = envelope_of(draft, now)
             row = (0, Opened.schema, microseconds(now), envelope, draft.salt)
             growth.insert_facts(connection, [row])
-            _create(connection, facts, "facts", commitment(draft.salt, envelope), now)
+            growth.create_log(connection, facts, "facts", commitment(draft.salt, envelope), now)
         for signer in others:
             if not _is_ours(connection, signer):
-                _create(connection, signer, "entries", genesis_entry(signer.origin), now)
+                growth.create_log(connection, signer, "entries", genesis_entry(signer.origin), now)
 
 
 def _is_ours(connection: Connection, signer: CheckpointSigner) -> bool:
@@ -77,28 +68,5 @@ def _is_ours(connection: Connection, signer: CheckpointSigner) -> bool:
         head = SqlLogView(connection).head(signer.origin)
     except LogUnknown:
         return False
-    try:
-        checkpoint = signer.open(head.checkpoint)
-    except Problem as problem:
-        raise LogKeyChanged(f"the newest checkpoint of log {signer.origin} was not signed by its key") from problem
-    if (checkpoint.size, checkpoint.root) != (head.size, head.root):
-        raise LogTampered(f"the head of log {signer.origin} does not say what its checkpoint signs")
+    check_head(head, signer)
     return True
-
-
-def _create(connection: Connection, signer: CheckpointSigner, content: str, entry: bytes, now: datetime) -> None:
-    frontier = Frontier()
-    hashes, _ = frontier.append([entry])
-    head = growth.Head(signer.origin, content, 0, EMPTY_ROOT, now)
-    growth.insert_leaves(connection, head, [entry], hashes, searchable=content == "entries")
-    connection.execute(
-        LOG_HEAD.insert(),
-        {
-            "origin": signer.origin,
-            "content": content,
-            "size": frontier.size,
-            "root": frontier.root(),
-            "checkpoint": signer.sign(frontier.size, frontier.root()),
-            "moved_at": now,
-        },
-    )

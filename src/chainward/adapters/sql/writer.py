@@ -4,6 +4,7 @@ Callers hand in units and block. One thread takes all units that wait, carries t
 facts, extends the Merkle trees, signs the new checkpoints (:mod:`chainward.adapters.sql.batch`), and commits once. An
 answer is given only after that commit returned, which with ``synchronous=FULL`` or ``synchronous_commit=on`` means it
 survives a power loss. While one batch is being made durable the next one gathers, so many callers share one sync.
+Patient units come behind the others, and when many are on their way they wait a few milliseconds for each other.
 
 On PostgreSQL several replicas may write: the rows of ``log_head`` are locked for the batch, and a frontier that another
 replica has moved is read again. So there is one order and no fork.
@@ -15,18 +16,20 @@ import threading
 from collections import deque
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sqlalchemy.exc import SQLAlchemyError
 
 from chainward.adapters.sql import growth
-from chainward.adapters.sql.batch import OWN_HANDLERS, Batch, Handler, Rules, Scope
+from chainward.adapters.sql.batch import OWN_HANDLERS, Batch, Handler, Rules, Scope, Signers
 from chainward.adapters.sql.errors import DatabaseUnavailable
 from chainward.kernel.problem import Problem
-from chainward.ledger.errors import CommitUncertain, LedgerClosed, WriteFailed
+from chainward.ledger.errors import CommitUncertain, LedgerBusy, LedgerClosed, WriteFailed
+from chainward.ledger.logs import FreezeLog, OpenLog
+from chainward.ledger.proofs import leaf_hash
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from sqlalchemy import Connection, RootTransaction
@@ -35,17 +38,20 @@ if TYPE_CHECKING:
     from chainward.kernel.instant import Clock
     from chainward.ledger.frontier import Frontier
     from chainward.ledger.model import Receipt, Unit, Write
-    from chainward.ledger.ports import CheckpointSigner
+    from chainward.ledger.ports import CheckpointSigners
 
 __all__ = ["Handler", "Scope", "Writer"]
 
-_BATCH = 512
+_BATCH: Final = 512
+_QUEUE: Final = 4096  # patient units that may wait; more would not be durable before their clients give up
+_SHARE: Final = 64  # patient units that are worth a durable write of their own
+_SHARE_SECONDS: Final = 0.008  # the longest that patient units wait for each other
 
 
 @dataclass(frozen=True, slots=True)
 class _Pending:
     unit: Unit
-    future: Future[Receipt]
+    done: Callable[[Receipt | Problem], None]
 
 
 class Writer:
@@ -54,20 +60,23 @@ class Writer:
     def __init__(
         self,
         database: Database,
-        signers: Sequence[CheckpointSigner],
+        signers: CheckpointSigners,
         facts_origin: str,
         handlers: Mapping[type[Write], Handler],
         clock: Clock,
     ) -> None:
         self._database = database
-        self._rules = Rules({signer.origin: signer for signer in signers}, facts_origin, {**OWN_HANDLERS, **handlers})
+        self._signers = Signers(signers)
+        self._rules = Rules(self._signers, facts_origin, {**OWN_HANDLERS, **handlers})
         self._clock = clock
         self._frontiers: dict[str, Frontier] = {}
         self._latest: datetime | None = None
         self._wakes: tuple[threading.Event, ...] = ()
         self._waiting: deque[_Pending] = deque()
+        self._patient: deque[_Pending] = deque()
+        self._crowded = False
         self._open = False
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.Lock())
         self._thread = threading.Thread(target=self._run, name="chainward-writer", daemon=True)
 
     def start(self) -> None:
@@ -79,13 +88,25 @@ class Writer:
         """Make ``unit`` durable; see LedgerStore."""
         if threading.current_thread() is self._thread:
             raise WriteFailed("a write handler must not commit: it would wait for itself")
-        pending = _Pending(unit, Future())
+        future: Future[Receipt | Problem] = Future()
+        self.submit(unit, future.set_result)
+        answer = future.result()
+        if isinstance(answer, Problem):
+            raise answer
+        return answer
+
+    def submit(self, unit: Unit, done: Callable[[Receipt | Problem], None]) -> None:
+        """Begin to make ``unit`` durable; see LedgerStore."""
+        queue = self._patient if unit.patient else self._waiting
         with self._changed:
             if not self._open:
                 raise LedgerClosed("the ledger takes nothing: it is not open")
-            self._waiting.append(pending)
-            self._changed.notify()
-        return pending.future.result()
+            if unit.patient and len(queue) >= _QUEUE:
+                raise LedgerBusy(f"{len(queue)} entries are waiting to become durable")
+            queue.append(_Pending(unit, done))
+            # While patient units gather, only the one that makes their number worth a write wakes the writer.
+            if not unit.patient or len(queue) in {1, _SHARE}:
+                self._changed.notify()
 
     def notify(self, wake: threading.Event) -> None:
         """Set ``wake`` after every commit from now on."""
@@ -107,8 +128,16 @@ class Writer:
     def _gather(self) -> list[_Pending]:
         """Wait for units and take them; nothing means that the ledger was closed and is drained."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or not self._open)
-            return [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            self._changed.wait_for(lambda: self._waiting or self._patient or not self._open)
+            if self._crowded and not self._is_enough():
+                self._changed.wait_for(self._is_enough, _SHARE_SECONDS)
+            batch = [self._waiting.popleft() for _ in range(min(_BATCH, len(self._waiting)))]
+            batch += [self._patient.popleft() for _ in range(min(_BATCH - len(batch), len(self._patient)))]
+        self._crowded = sum(item.unit.patient for item in batch) > 1  # one alone is never kept waiting
+        return batch
+
+    def _is_enough(self) -> bool:
+        return bool(self._waiting) or len(self._patient) >= _SHARE or not self._open
 
     def _write(self, batch: list[_Pending]) -> None:
         """Carry a batch out and answer every caller of it, whatever happens."""
@@ -118,10 +147,7 @@ class Writer:
             problem = _problem_of(error)
             answers = [problem] * len(batch)
         for item, answer in zip(batch, answers, strict=True):
-            if isinstance(answer, Problem):
-                item.future.set_exception(_own(answer))
-            else:
-                item.future.set_result(answer)
+            item.done(_own(answer) if isinstance(answer, Problem) else answer)
         for wake in self._wakes:
             wake.set()
 
@@ -141,6 +167,7 @@ class Writer:
                 connection.invalidate()
                 raise CommitUncertain("the store failed while it made a batch durable") from error
             self._frontiers |= batch.frontiers
+            self._signers.learn(batch.changes.opened)
             self._latest = batch.now
         return answers
 
@@ -155,7 +182,7 @@ class Writer:
         this is the only writer (SQLite), and has fixed an instant before, writes without facts need no heads.
         """
         alone = len(pending) == 1
-        grows = any(item.unit.facts or item.unit.entries for item in pending)
+        grows = any(_concerns_logs(item.unit) for item in pending)
         if not grows and self._latest is not None and connection.dialect.name == "sqlite":
             return Batch(connection, self._rules, max(self._clock.now(), self._latest), {}, {}, alone=alone)
         heads = {head.origin: head for head in growth.lock_heads(connection)}
@@ -163,13 +190,28 @@ class Writer:
         instants = [head.moved_at for head in heads.values()]
         if self._latest is not None:
             instants.append(self._latest)
-        return Batch(connection, self._rules, max((self._clock.now(), *instants)), heads, frontiers, alone=alone)
+        now = max((self._clock.now(), *instants))
+        return Batch(connection, self._rules, now, heads, frontiers, _standing(connection, pending), alone=alone)
 
     def _frontier(self, connection: Connection, head: growth.Head) -> Frontier:
         known = self._frontiers.get(head.origin)
         if known is None or known.size != head.size or known.root() != head.root:
             return growth.load_frontier(connection, head)
         return known
+
+
+def _concerns_logs(unit: Unit) -> bool:
+    return bool(unit.facts or unit.entries) or any(isinstance(write, (OpenLog, FreezeLog)) for write in unit.writes)
+
+
+def _standing(connection: Connection, pending: Sequence[_Pending]) -> dict[tuple[str, bytes], int]:
+    """Find, by one statement for each log, which of the entries that are wanted once stand there already."""
+    wanted: dict[str, list[bytes]] = {}
+    for item in pending:
+        if item.unit.once:
+            for origin, entry in item.unit.entries:
+                wanted.setdefault(origin, []).append(leaf_hash(entry))
+    return growth.positions_of(connection, wanted)
 
 
 def _admit(batch: Batch, unit: Unit) -> Receipt | Problem:
