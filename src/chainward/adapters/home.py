@@ -203,16 +203,19 @@ class DataFolder:
             raise FolderUnusable(f"the passphrase file {path} is readable by others", hint=f"Run: chmod 600 {path}")
         return _read(path).strip()
 
+    def read_secret(self, path: Path) -> bytes:
+        """Return what :meth:`write_secret` wrote; raises NotInitialised without it."""
+        if not path.is_file():
+            raise NotInitialised(f"the file {path} is missing")
+        return _read(path)
+
     def store_key(self, name: str, key: PrivateKey, passphrase: bytes) -> None:
         """Keep a new key under a name, encrypted."""
         self.write_secret(self.keys / f"{name}.pem", key.encrypted_pem(passphrase))
 
     def load_key(self, name: str, passphrase: bytes) -> PrivateKey:
         """Return a key; raises NotInitialised, or what load_private_key raises."""
-        path = self.keys / f"{name}.pem"
-        if not path.is_file():
-            raise NotInitialised(f"the key {path} is missing")
-        return load_private_key(_read(path), passphrase)
+        return load_private_key(self.read_secret(self.keys / f"{name}.pem"), passphrase)
 
 
 def _read(path: Path) -> bytes:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from chainward.access.tokens import IssuedToken
+    from chainward.adapters.keyring import OfflineKeys
     from chainward.adapters.remote import Remote
     from chainward.config import Config
     from chainward.kernel.entropy import Entropy
@@ -43,10 +44,10 @@ def initialise(
     folder = DataFolder(config.folder)
     folder.create()
     try:
-        keys = make_keys(folder, config.passphrase_file, entropy, passphrase)
+        keys, offline = make_keys(folder, config.passphrase_file, entropy, passphrase)
         platform = Platform(config, keys, clock, entropy, report=_raise, release=folder.lock().release)
         with closing(platform):
-            token = furnish(platform)
+            token = furnish(platform, offline)
         folder.complete(config.instance.name)
     except LogKeyChanged as changed:
         folder.discard()
@@ -57,17 +58,20 @@ def initialise(
     return token
 
 
-def furnish(platform: Platform) -> IssuedToken:
-    """Give an empty platform its environments, the starter policy, trust in its own key, and the first token.
+def furnish(platform: Platform, offline: OfflineKeys | None = None) -> IssuedToken:
+    """Give an empty platform its authorities, environments, the starter policy, trust in its own key, and a token.
 
     The usual three environments are declared; a namespace that none of them names belongs to none, and nothing is let
-    in there. The platform's own key is trusted for verification summaries only.
+    in there. The platform's own key is trusted for verification summaries only. ``offline`` are the keys of the roots,
+    which nobody keeps here; without them new ones are made, with which nothing can be rotated later.
     """
     from chainward.access.model import EVERYWHERE, PLATFORM_PRINCIPAL, Binding, Role
+    from chainward.adapters.keyring import OfflineKeys
     from chainward.formats.intoto import VSA
     from chainward.policy.starter import starter_policy
     from chainward.portfolio.model import Environment, NamespacePattern
 
+    platform.services.found(offline or OfflineKeys.fresh(), context=_INIT)
     for name, order in _ENVIRONMENTS:
         environment = Environment(name, order, (NamespacePattern(name),))
         platform.portfolios.declare_environment(environment, context=_INIT)
@@ -93,15 +97,15 @@ def open_platform(
     from chainward.adapters.home import DataFolder
     from chainward.adapters.keyring import load_keys
 
+    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     folder = DataFolder(config.folder)
     folder.check(config.instance.name)
     release = folder.lock().release if config.storage.database is None else lambda: None
     try:
-        keys = load_keys(folder, config.passphrase_file)
+        keys = load_keys(folder, config.passphrase_file, entropy)
     except BaseException:
         release()
         raise
-    clock, entropy = clock or SystemClock(), entropy or SystemEntropy()
     return Platform(config, keys, clock, entropy, report=report or _raise, release=release)
 
 

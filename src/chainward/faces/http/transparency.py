@@ -16,16 +16,17 @@ from msgspec import Struct
 from chainward.access.model import Permission
 from chainward.faces.http.answers import IMMUTABLE, NO_STORE, Answer, json_answer
 from chainward.faces.http.routes import Needs, Public, Reach, Route
-from chainward.formats.note import verifier_key
+from chainward.formats.note import SignatureType, VerifierKey
 from chainward.formats.tile import TILE_WIDTH, parse_entries_path, parse_tile_path
 from chainward.kernel.instant import rfc3339
-from chainward.keys.model import raw_ed25519
+from chainward.keys.model import Scheme, raw_ed25519
 from chainward.ledger.errors import LogTampered, LogUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chainward.faces.http.requests import Call
+    from chainward.trust.model import TrustedLog
 
 __all__ = ["ROUTES"]
 
@@ -109,12 +110,18 @@ def _list(call: Call) -> Answer:
             size=heads[log.origin].size,
             root=_text(heads[log.origin].root),
             moved_at=rfc3339(heads[log.origin].moved_at),
-            verifier_key=verifier_key(log.origin, raw_ed25519(log.public_key)),
+            verifier_key=str(_verifier_key(log)),
             key_id=log.key_id.hex(),
         )
         for name, log in call.platform.logs.items()
     ]
     return json_answer(LogList(logs=tuple(views)))
+
+
+def _verifier_key(log: TrustedLog) -> VerifierKey:
+    if log.public_key.scheme is Scheme.ED25519:
+        return VerifierKey(log.origin, raw_ed25519(log.public_key))
+    return VerifierKey(log.origin, log.public_key.der, SignatureType.ECDSA)
 
 
 def _origin(call: Call) -> str:

@@ -1,0 +1,89 @@
+"""The services of the trust root: one object for each, built over the ledger and handed to the faces.
+
+:class:`TrustServices` is ``platform.services``. :func:`open_signers` comes earlier: the writer of the ledger must know
+who signs the checkpoints of which log before there is a ledger.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from chainward.adapters.keyring import OfflineKeys, PlatformKeys
+    from chainward.adapters.sql.authorities import SqlAuthorityStore
+    from chainward.adapters.sql.database import Database
+    from chainward.config import Config
+    from chainward.kernel.entropy import Entropy
+    from chainward.kernel.identity import Context
+    from chainward.kernel.instant import Clock
+    from chainward.ledger.commit import Ledger
+    from chainward.ledger.ports import CheckpointSigner
+    from chainward.trust.authorities import Authorities
+    from chainward.trust.model import TrustedLog
+    from chainward.trust.signing_keys import AuthoritySigners
+
+__all__ = ["Signing", "TrustServices", "open_signers"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Where the authorities are, and who signs for them."""
+
+    store: SqlAuthorityStore
+    signers: AuthoritySigners
+
+
+def open_signers(
+    database: Database, keys: PlatformKeys, facts: CheckpointSigner, passphrase: Callable[[], bytes] | None
+) -> Signing:
+    """Return who signs checkpoints: ``facts`` for its own log, the authorities for theirs."""
+    from chainward.adapters.keyring import Vault
+    from chainward.adapters.sql.authorities import SqlAuthorityStore
+    from chainward.trust.signing_keys import AuthoritySigners
+
+    store = SqlAuthorityStore(database)
+    return Signing(store, AuthoritySigners(store, Vault(keys.sealing, passphrase), [facts]))
+
+
+class TrustServices:
+    """The services of the trust root of one platform. Thread-safe."""
+
+    def __init__(self, config: Config, ledger: Ledger, signing: Signing, clock: Clock, entropy: Entropy) -> None:
+        self.config = config
+        self.ledger = ledger
+        self.clock = clock
+        self.entropy = entropy
+        self.authorities = self._open_authorities(signing)
+
+    def found(self, offline: OfflineKeys, *, context: Context) -> None:
+        """Establish the first instance of every service; the keys of the roots are used here and not kept."""
+        from chainward.trust.authority import AuthorityKind
+        from chainward.trust.offline import OfflineRoot
+
+        organization = self.config.instance.name
+        ca, tsa = (
+            OfflineRoot.new(kind, key, organization, self.clock, self.entropy)
+            for kind, key in ((AuthorityKind.CA, offline.ca), (AuthorityKind.TSA, offline.tsa))
+        )
+        self.authorities.found(ca, tsa, self.entropy, context=context)
+
+    def logs(self) -> dict[str, TrustedLog]:
+        """Return the logs of authorities: the active ones as ``signatures`` and ``certificates``, others by name."""
+        from chainward.trust.authority import AuthorityKind
+        from chainward.trust.model import TrustedLog
+
+        usual = {AuthorityKind.LOG: "signatures", AuthorityKind.CT: "certificates"}
+        snapshot = self.authorities.snapshot()
+        return {
+            usual[each.kind] if each.is_active else each.name: TrustedLog.of(each.origin, each.public_key)
+            for kind in usual
+            for each in reversed(snapshot.of(kind))
+        }
+
+    def _open_authorities(self, signing: Signing) -> Authorities:
+        from chainward.trust.authorities import Authorities
+
+        return Authorities(self.ledger, signing.store, signing.signers, self.clock, self.config.instance.name)
