@@ -15,6 +15,7 @@ __all__ = [
     "AuthorityCompromised",
     "AuthorityEstablished",
     "AuthorityRetired",
+    "CertificateIssued",
     "SignatureLogged",
     "SignatureRevocationStated",
     "SignerDistrust",
@@ -163,6 +164,34 @@ class AuthorityCompromised(FactBody, frozen=True, kw_only=True):
         return (f"authority:{self.name}", f"key:sha256:{self.fingerprint}")
 
 
+class CertificateIssued(FactBody, frozen=True, kw_only=True):
+    """The certificate authority issued a certificate for ten minutes; ``certificate`` is its SHA-256.
+
+    ``leaf`` is the hash of its leaf in the certificate log ``origin``, with which the fact commits in one transaction.
+    """
+
+    schema: ClassVar[str] = "trust.certificate-issued/1"
+    feeds: ClassVar[tuple[str, ...]] = ("F1",)
+
+    subject: str
+    issuer: str
+    serial: str
+    certificate: str
+    fingerprint: str
+    authority: str
+    expires_at: str
+    origin: str
+    leaf: str
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return whom it names, the key that it certifies, and the certificate itself."""
+        return (
+            f"identity:{self.subject}",
+            f"key:sha256:{self.fingerprint}",
+            f"certificate:sha256:{self.certificate}",
+        )
+
+
 def _named(fingerprint: str, match: dict[str, Any] | None) -> tuple[str, ...]:
     """Return a key, or the subject of an identity if it is an exact one, as a subject of facts."""
     if match is None:
@@ -178,4 +207,5 @@ FACTS: Final[tuple[type[FactBody], ...]] = (
     AuthorityEstablished,
     AuthorityRetired,
     AuthorityCompromised,
+    CertificateIssued,
 )
