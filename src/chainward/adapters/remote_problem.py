@@ -13,7 +13,7 @@ from typing import Any, Final
 from chainward.formats.codec import decode_object
 from chainward.kernel.problem import Kind, Problem
 
-__all__ = ["problem_of"]
+__all__ = ["problem_of", "told_problem"]
 
 _LIMIT: Final = 256 * 1024
 _CODE: Final = re.compile(r"[a-z][a-z0-9-]{0,79}\Z")
@@ -58,6 +58,12 @@ def problem_of(status: int, content: bytes) -> Problem:
     problem = made(text, hint=hint if isinstance(hint, str) and hint else _HINTS.get(kind), details=details)
     assert isinstance(problem, Problem)  # noqa: S101 - it was made from Problem in the line above
     return problem
+
+
+def told_problem(status: int, content: bytes) -> Problem | None:
+    """Return the Problem that an answer tells, None if it tells none with a code of ours."""
+    code = _object(content).get("code")
+    return problem_of(status, content) if isinstance(code, str) and _CODE.match(code) else None
 
 
 def _object(content: bytes) -> dict[str, Any]:
