@@ -32,7 +32,7 @@ from chainward.formats.bundle import decode_bundle
 from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO
 from chainward.formats.errors import Malformed, TooLarge, Unsupported
 from chainward.formats.intoto import decode_statement
-from chainward.formats.rekor import HashedRekord, canonical_body, parse_body
+from chainward.formats.rekor import parse_body
 from chainward.kernel.digest import Algorithm, Digest
 from chainward.kernel.problem import Problem
 from chainward.trust.errors import (
@@ -44,7 +44,7 @@ from chainward.trust.errors import (
     SignerUnknown,
     SubjectMismatch,
 )
-from chainward.trust.logged import verify_logged
+from chainward.trust.logged import Signed, log_of, verify_body, verify_logged
 from chainward.trust.model import MESSAGE_SIGNATURE, SEAL, VerifiedArtifact, VerifiedStatement
 
 if TYPE_CHECKING:
@@ -154,8 +154,10 @@ def _prove(
     signer = _signer(bundle, entry, root)
     key = signer.public_key
     key.verify_prehashed(digest, signature)
-    body = canonical_body(HashedRekord(digest, signature, key.der, key.scheme.value))
-    return signer, verify_logged(entry, body, root)
+    log = log_of(entry, root.material)
+    verify_body(entry, Signed(digest, signature, key))
+    verify_logged(entry, log)
+    return signer, log
 
 
 def _signer(bundle: Bundle, entry: LogEntry, root: TrustRoot) -> TrustedSigner:
