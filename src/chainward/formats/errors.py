@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from chainward.kernel.problem import Kind, Problem
 
-__all__ = ["Malformed", "TooLarge", "Unsupported", "Unwritable"]
+__all__ = ["Malformed", "TimestampRejected", "TimestampRequestInvalid", "TooLarge", "Unsupported", "Unwritable"]
 
 
 class TooLarge(Problem):
@@ -48,3 +48,26 @@ class Unwritable(Problem):
 
     def __init__(self, what: str, why: str, *, hint: str | None = None) -> None:
         super().__init__(f"{what}: {why}", hint=hint, details={"what": what})
+
+
+class TimestampRequestInvalid(Problem):
+    """A timestamp request is malformed, or asks for what the authority does not give.
+
+    ``failure`` is the number of RFC 3161's failure information.
+    """
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "timestamp-request-invalid"
+    hint = "Ask for a SHA-256, SHA-384 or SHA-512 digest, without extensions, as `openssl ts -query -sha256` does."
+
+    def __init__(self, message: str, failure: int) -> None:
+        super().__init__(message, details={"failInfo": int(failure)})
+        self.failure = failure
+
+
+class TimestampRejected(Problem):
+    """The timestamp authority answered, and the answer is no."""
+
+    kind: ClassVar[Kind] = Kind.REFUSED
+    code: ClassVar[str] = "timestamp-rejected"
+    hint = "Look at the authority's status text; another digest algorithm or no policy may be what it wants."
