@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from chainward.delivery.build import Builder
     from chainward.delivery.image import LayerPlan
     from chainward.kernel.digest import Digest
+    from chainward.kernel.instant import Clock
     from chainward.keys.local import PrivateKey
     from chainward.keys.model import PublicKey
+    from chainward.ledger.neighbours import TileLog
     from chainward.sbom.model import Sbom
     from chainward.trust.model import TrustedLog
 
@@ -32,11 +34,13 @@ __all__ = [
     "check_key_pair",
     "check_new",
     "check_output",
+    "clock",
     "file_digest",
     "inventory",
     "layer",
     "layout",
     "open_key",
+    "published_log",
     "read_bytes",
     "read_public_key",
     "registry",
@@ -48,6 +52,7 @@ __all__ = [
     "trusted_logs",
     "unprotected_host",
     "write_bytes",
+    "write_durably",
     "write_secret",
 ]
 
@@ -135,6 +140,22 @@ def trusted_logs(connection: Remote | None, trusted_root: Path | None) -> tuple[
 def root_document(connection: Remote) -> bytes:
     """Return the trusted root that a platform gives out."""
     return connection.raw("/trusted_root.json", limit=_TRUSTED_ROOT_LIMIT)
+
+
+@contextmanager
+def published_log(prefix: str, certificate_authority: Path | None = None) -> Iterator[TileLog]:
+    """Open a log that anybody publishes below a URL prefix (C2SP tlog-tiles)."""
+    from chainward.adapters.published import HttpTileLog, Outside
+
+    with Outside(certificate_authority) as outside:
+        yield HttpTileLog(outside, prefix)
+
+
+def clock() -> Clock:
+    """Return the clock of this machine."""
+    from chainward.adapters.system import SystemClock
+
+    return SystemClock()
 
 
 def builder(source: Path, environment: Mapping[str, str], result: ResultWriter) -> Builder:
@@ -301,6 +322,16 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     try:
         write_whole(path, content)
+    except OSError as error:
+        raise FileUnusable(f"{path} cannot be written: {error.strerror}") from error
+
+
+def write_durably(path: Path, content: bytes) -> None:
+    """Write a file as a whole, so that it survives a power loss once this returns; raises FileUnusable."""
+    from chainward.adapters.folder import write_whole
+
+    try:
+        write_whole(path, content, durable=True)
     except OSError as error:
         raise FileUnusable(f"{path} cannot be written: {error.strerror}") from error
 

@@ -43,8 +43,11 @@ _IMAGE: Final = "image"
 _NO_FOLLOW: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Put a file of this content in place in one step; a device or a pipe is written to instead."""
+def write_whole(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Put a file of this content in place in one step; a device or a pipe is written to instead.
+
+    With ``durable`` it survives a power loss once this returns.
+    """
     if path.exists() and not path.is_file():
         with path.open("wb") as special:
             special.write(content)
@@ -54,10 +57,23 @@ def write_whole(path: Path, content: bytes) -> None:
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(content)
             os.fchmod(handle.fileno(), 0o666 & ~_umask())
+            if durable:
+                handle.flush()
+                os.fsync(handle.fileno())
         Path(draft).replace(path)
+        if durable:
+            _sync(path.parent)
     except BaseException:
         Path(draft).unlink(missing_ok=True)
         raise
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _umask() -> int:

@@ -10,6 +10,7 @@ import click
 
 from chainward import workbench
 from chainward.faces.cli.answers import Audit, Consistency, Inclusion, Logs
+from chainward.faces.cli.log_monitor import monitor
 from chainward.faces.cli.output import emit, json_option, table
 from chainward.faces.cli.session import platform_options
 from chainward.kernel.problem import Kind, Problem
@@ -45,6 +46,9 @@ class LogMissing(Problem):
 @click.group("log")
 def command() -> None:
     """Look at the logs and check them."""
+
+
+command.add_command(monitor)
 
 
 @command.command("list")
