@@ -157,15 +157,18 @@ def test_a_missing_or_huge_passphrase_file_is_refused(made: DataFolder) -> None:
 
 def test_keys_lie_encrypted_and_open_with_their_passphrase_only(made: DataFolder) -> None:
     passphrase = made.keys / "passphrase"
-    keys = make_keys(made, passphrase, SystemEntropy(), None)
+    keys, offline = make_keys(made, passphrase, SystemEntropy(), None)
     assert len(passphrase.read_bytes()) > 40
-    for name in ("facts-log", "signature-log", "platform"):
+    for name in ("facts-log", "platform", *(f"offline/{name}" for name, _ in offline.named())):
         pem = made.keys / f"{name}.pem"
         assert mode_of(pem) == 0o600
         assert pem.read_bytes().startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
     opened = load_keys(made, passphrase)
     assert opened.platform.public_key == keys.platform.public_key
     assert opened.facts.public_key == keys.facts.public_key
+    sealed = keys.sealing.seal(offline.ca, "somewhere else")
+    assert opened.sealing.open(sealed, "somewhere else").public_key == offline.ca.public_key
+    assert mode_of(made.keys / "sealing.key") == 0o600
     with pytest.raises(PassphraseWrong):
         made.load_key("platform", b"another passphrase")
     (made.keys / "platform.pem").unlink()

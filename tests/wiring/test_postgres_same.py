@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -24,14 +26,14 @@ from tests.databases import ManualClock
 from tests.delivery.rig import CONTEXT, POLICY, Release, Rig, review_of
 
 from chainward.access.model import PLATFORM_PRINCIPAL, Binding, Role
-from chainward.adapters.keyring import PlatformKeys
+from chainward.adapters.keyring import OfflineKeys, PlatformKeys
 from chainward.config import load
 from chainward.delivery.record_evidence import EvidenceFollower
 from chainward.formats.admission import decode_review
 from chainward.formats.oci import OCI_MANIFEST
 from chainward.kernel.name import RepositoryName, RepositoryPattern, Tag
 from chainward.kernel.problem import Problem
-from chainward.keys.local import generate
+from chainward.keys.local import PrivateKey, generate
 from chainward.keys.model import PublicKey, Scheme
 from chainward.policy.model import Gate
 from chainward.portfolio.model import Environment, NamespacePattern, Service
@@ -69,7 +71,28 @@ class Repeatable:
     def sign(self, data: bytes) -> bytes:
         return self._key.sign(data, ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
 
+    def sign_prehashed(self, digest: bytes) -> bytes:
+        return self._key.sign(digest, ec.ECDSA(Prehashed(hashes.SHA256()), deterministic_signing=True))
 
+
+class RepeatableSealing:
+    """Makes the same key for the same name, and keeps nothing but the name."""
+
+    def make(self, name: str, scheme: Scheme) -> tuple[bytes, Repeatable | PrivateKey]:
+        return name.encode(), self._key(name, scheme)
+
+    def open(self, sealed: bytes, name: str) -> Repeatable | PrivateKey:
+        assert sealed == name.encode()
+        return self._key(name, Scheme.ED25519 if name.startswith(ED25519) else Scheme.ECDSA_P256_SHA256)
+
+    def _key(self, name: str, scheme: Scheme) -> Repeatable | PrivateKey:
+        seed = hashlib.sha256(name.encode()).digest()
+        if scheme is Scheme.ED25519:
+            return PrivateKey(Ed25519PrivateKey.from_private_bytes(seed))
+        return Repeatable(int.from_bytes(seed[:16], "big"))
+
+
+ED25519: Final = ("log-", "tuf-")
 KEYS: Final = (Repeatable(1), Repeatable(2))
 AGAIN: Final = 1000  # what init drew is not drawn again: a token would get the id of the first one
 
@@ -263,10 +286,11 @@ def _fail(name: str, error: Exception) -> None:
 def stage(cluster: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     """Both platforms as init leaves them, with a policy and a signer."""
     folder, template = tmp_path_factory.mktemp("same"), cluster.create_database()
-    logs = (generate(Scheme.ED25519), generate(Scheme.ED25519))
-    keys = PlatformKeys(*logs, Repeatable(3))  # type: ignore[arg-type]  # only ever asked to sign
+    keys = PlatformKeys(generate(Scheme.ED25519), Repeatable(3), RepeatableSealing())  # type: ignore[arg-type]
+    tuf = tuple(generate(Scheme.ED25519) for _ in range(3))
+    offline = OfflineKeys(Repeatable(4), Repeatable(5), tuf)  # type: ignore[arg-type]  # only ever asked to sign
     for platform in (_open(folder / "sqlite", keys), _open(folder / "postgres", keys, cluster.url(template))):
-        furnish(platform)
+        furnish(platform, offline)
         platform.policies.activate(POLICY, context=CONTEXT)
         platform.signers.add(NAMES[0], KEYS[0].public_key, [RepositoryPattern("**")], ["*"], context=CONTEXT)
         platform.close()

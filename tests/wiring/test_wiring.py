@@ -27,6 +27,7 @@ from chainward.kernel.name import RepositoryName, Tag
 from chainward.keys.errors import PassphraseWeak
 from chainward.ledger.errors import FollowerUnknown, LedgerClosed, LogTampered
 from chainward.ledger.model import Write
+from chainward.trust.authority import AuthorityKind
 from chainward.wiring import initialise, open_platform, rebuild, remote
 
 if TYPE_CHECKING:
@@ -72,7 +73,9 @@ def test_init_makes_everything_that_a_platform_begins_with(made: tuple[Config, s
         assert (own.name, own.predicates) == ("platform", (VSA,))
         assert own.fingerprint == platform.keys.platform.public_key.fingerprint
         assert platform.ledger.fact(0).schema == "ledger.opened/1"
-        assert set(platform.log_sizes()) == {"facts.chainward.local", "log.chainward.local"}
+        assert set(platform.log_sizes()) == {f"{log}.chainward.local" for log in ("facts", "log", "ct")}
+        active = [platform.services.authorities.active(kind).name for kind in AuthorityKind]
+        assert active == ["ca-1", "ct-1", "log-1", "tsa-1"]
         assert platform.audit().facts == platform.log_sizes()["facts.chainward.local"]
 
 
@@ -82,8 +85,12 @@ def test_nothing_that_init_made_is_readable_by_others(made: tuple[Config, str]) 
         if path.parent == folder and path.suffix == ".db":
             continue  # its folder keeps it
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
-    for pem in (folder / "keys").glob("*.pem"):
+    assert {path.name for path in (folder / "keys" / "offline").iterdir()} == {
+        *("ca-root.pem", "tsa-root.pem", "tuf-root-1.pem", "tuf-root-2.pem", "tuf-root-3.pem")
+    }
+    for pem in (folder / "keys").rglob("*.pem"):
         assert b"ENCRYPTED" in pem.read_bytes()
+        assert stat.S_IMODE(pem.stat().st_mode) & 0o077 == 0, pem
 
 
 def test_a_platform_is_made_once(made: tuple[Config, str]) -> None:

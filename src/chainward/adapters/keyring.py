@@ -88,8 +88,8 @@ class Vault:
 
     def make(self, name: str, scheme: Scheme) -> tuple[KeptKey, DigestSigner]:
         """Make a new key that only this ``name`` opens, and return it kept and opened."""
-        key = generate(scheme)
-        return SealedKey(self._sealing.seal(key, name)), key
+        sealed, key = self._sealing.make(name, scheme)
+        return SealedKey(sealed), key
 
     def refer(self, reference: KeyReference) -> DigestSigner:
         """Return the signer of a key that stays where it is; raises what :func:`open_signer` raises."""

@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
 from chainward.keys.errors import KeyMalformed, PassphraseWrong
-from chainward.keys.local import PrivateKey
+from chainward.keys.local import PrivateKey, generate
 
 if TYPE_CHECKING:
     from chainward.kernel.entropy import Entropy
+    from chainward.keys.scheme import Scheme
 
 __all__ = ["SealingKey"]
 
@@ -53,6 +54,11 @@ class SealingKey:
     def fresh(cls, entropy: Entropy) -> Self:
         """Make a new one."""
         return cls(entropy.bytes(_SIZE), entropy)
+
+    def make(self, name: str, scheme: Scheme) -> tuple[bytes, PrivateKey]:
+        """Make a new key that opens under this ``name`` only, and return it sealed and open."""
+        key = generate(scheme)
+        return self.seal(key, name), key
 
     def seal(self, key: PrivateKey, name: str) -> bytes:
         """Return ``key`` sealed; it opens under this ``name`` only."""

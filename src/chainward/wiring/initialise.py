@@ -71,11 +71,11 @@ def furnish(platform: Platform, offline: OfflineKeys | None = None) -> IssuedTok
     from chainward.policy.starter import starter_policy
     from chainward.portfolio.model import Environment, NamespacePattern
 
-    platform.services.found(offline or OfflineKeys.fresh(), context=_INIT)
     for name, order in _ENVIRONMENTS:
         environment = Environment(name, order, (NamespacePattern(name),))
         platform.portfolios.declare_environment(environment, context=_INIT)
     platform.policies.activate(starter_policy(), context=_INIT)
+    platform.services.found(offline or OfflineKeys.fresh(), context=_INIT)
     platform.signers.add("platform", platform.keys.platform.public_key, [EVERYWHERE], [VSA], context=_INIT)
     admin = Binding(Role.ADMIN, EVERYWHERE)
     return platform.tokens.issue(PLATFORM_PRINCIPAL, _FIRST_ADMIN, [admin], context=_INIT)
