@@ -138,9 +138,11 @@ def prove_bundle(
     place.check_log(earliest, held)
     return Proven(
         payload=payload,
+        signature=signed.signature,
         signer=_proven(signer),
         log=log,
         log_index=place.index if promised is None else entry.log_index,
+        checkpoint=entry.proof.checkpoint if isinstance(entry, LogEntry) else "",
         times=times,
         bundle_digest=Digest.of(data),
         seal=SEAL,
@@ -282,6 +284,7 @@ def _proven(signer: _Signer) -> ProvenKey | ProvenCertificate:
         identity=identity_of(leaf),
         public_key=signer.public_key,
         authority=signer.issued.authority.name,
+        not_before=leaf.not_valid_before_utc,
     )
 
 

@@ -60,13 +60,17 @@ class ProvenKey:
 
 @dataclass(frozen=True, slots=True)
 class ProvenCertificate:
-    """Signed under a certificate of a trusted authority (named ``authority``), which vouches for ``identity``."""
+    """Signed under a certificate of a trusted authority (named ``authority``), which vouches for ``identity``.
+
+    Nothing was signed under it before ``not_before``.
+    """
 
     der: bytes
     serial: int
     identity: Identity
     public_key: PublicKey
     authority: str
+    not_before: datetime
 
     @property
     def fingerprint(self) -> str:
@@ -78,14 +82,17 @@ class ProvenCertificate:
 class Proven:
     """A signature that is proven in every part.
 
-    ``log_index`` is where the entry stands in ``log``. ``times`` may be empty for a key, never for a certificate.
-    ``bundle_digest`` names the very bytes that were proven.
+    ``signature`` are its bytes. ``log_index`` is where the entry stands in ``log``, and ``checkpoint`` the signed note
+    (all lines of it) that proves that, empty where only a promise does. ``times`` may be empty for a key, never for a
+    certificate. ``bundle_digest`` names the very bytes that were proven.
     """
 
     payload: StatementPayload | MessageDigest
+    signature: bytes
     signer: ProvenKey | ProvenCertificate
     log: TrustedLog
     log_index: int
+    checkpoint: str
     times: tuple[ProvenTime, ...]
     bundle_digest: Digest
     seal: InitVar[_Seal]
