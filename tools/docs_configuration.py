@@ -9,9 +9,11 @@ from typing import Literal, get_args, get_origin
 
 import msgspec
 
-from chainward.config import Config, Setting, settings
+from chainward.config import Config, IssuerSettings, ProviderSettings, Setting, settings
 
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "configuration.md"
+REPEATED = "trust.issuers"
+TABLES = {REPEATED: IssuerSettings, "trust.providers.NAME": ProviderSettings}
 HEAD = """# Configuration
 
 Everything has a default that works on one machine. The file is TOML: `--config FILE`, else the file that
@@ -33,6 +35,8 @@ def _type_text(setting: Setting) -> str:
         return f"integer from {low}" + (f" to {high}" if high is not None else "")
     if base == Path | None:
         return "path"
+    if get_origin(base) is dict:
+        return "table of texts"
     return "list of texts" if get_origin(base) is tuple else "text"
 
 
@@ -44,6 +48,8 @@ def _default_text(value: object) -> str:
             return f"`{str(value).lower()}`"
         case ():
             return "`[]`"
+        case {}:
+            return "`{}`"
         case str():
             return f'`"{value}"`'
         case _:
@@ -52,16 +58,17 @@ def _default_text(value: object) -> str:
 
 def render() -> str:
     """Return the page."""
-    sections = {field.name: field.type for field in msgspec.structs.fields(Config)}
+    sections = {field.name: field.type for field in msgspec.structs.fields(Config)} | TABLES
     lines = [HEAD]
     for section, group in groupby(settings(), key=lambda setting: setting.section):
-        lines += [f"## [{section}]", "", sections[section].__doc__ or "", ""]
+        heading = f"[[{section}]]" if section == REPEATED else f"[{section}]"
+        lines += [f"## {heading}", "", sections[section].__doc__ or "", ""]
         lines += ["| setting | type | default | environment | |", "|---|---|---|---|---|"]
         for setting in group:
             variable = f"`{setting.environment}`" if setting.environment else ""
+            default = "required" if setting.default is msgspec.NODEFAULT else _default_text(setting.default)
             lines.append(
-                f"| `{setting.key}` | {_type_text(setting)} | {_default_text(setting.default)} | {variable} "
-                f"| {setting.description} |"
+                f"| `{setting.key}` | {_type_text(setting)} | {default} | {variable} | {setting.description} |"
             )
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"

@@ -163,3 +163,66 @@ def test_every_setting_is_described_and_environment_names_are_unique() -> None:
 def test_a_configuration_cannot_be_changed() -> None:
     with pytest.raises(AttributeError):
         Server().port = 1  # type: ignore[misc]  # that it is frozen is what is tested
+
+
+GITHUB = (
+    '[[trust.issuers]]\nurl = "https://token.actions.githubusercontent.com"\n'
+    'type = "ci-provider"\nprovider = "github"\n'
+)
+DEX = '[[trust.issuers]]\nurl = "https://dex.example.org"\ntype = "email"\n'
+
+
+def test_issuers_of_identity_tokens_are_read_with_their_providers(tmp_path: Path) -> None:
+    path = tmp_path / "c.toml"
+    own = (
+        '[trust.providers.forge]\nsubject = "{server}/{job}"\nvalues = {server = "https://forge.example.org"}\n'
+        '[trust.providers.forge.extensions]\nbuild_signer_uri = "{server}/{job}"\nrunner_environment = "{runner}"\n'
+    )
+    forge = '[[trust.issuers]]\nurl = "https://forge.example.org"\ntype = "ci-provider"\nprovider = "forge"\n'
+    path.write_text(DEX + GITHUB + forge + 'values = {server = "https://code.example.org"}\n' + own)
+    dex, github, forged = load(path, {}).trust.trusted_issuers()
+    assert (dex.audience, dex.provider) == ("sigstore", None)
+    assert github.provider is not None
+    assert github.provider.values == {"server_url": "https://github.com"}
+    assert forged.provider is not None
+    assert forged.provider.values == {"server": "https://code.example.org"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "key", "offset", "why"),
+    [
+        ('type = "magic"\n', "trust.issuers.type", 1, "invalid enum"),
+        ('type = "email"\ncolour = 1\n', "trust.issuers.colour", 2, "no such setting"),
+        ('type = "email"\nkey_hosts = [1]\n', "trust.issuers.key_hosts", 2, "str"),
+        ('type = "spiffe"\n', "trust.issuers", -1, "spiffe_trust_domain"),
+        ('type = "ci-provider"\nprovider = "jenkins"\n', "trust.issuers", -1, "buildkite, circleci, github, gitlab"),
+        ('type = "email"\nvalues = {server_url = "x"}\n', "trust.issuers", -1, "no provider"),
+    ],
+)
+def test_a_wrong_issuer_is_pointed_at_and_not_the_one_before_it(
+    tmp_path: Path, wrong: str, key: str, offset: int, why: str
+) -> None:
+    before = f"# first\n{DEX}{GITHUB}"
+    heading = '[[trust.issuers]]\nurl = "https://other.example.org"\n'
+    found = _refusal(tmp_path, before + heading + wrong)
+    assert found.details["key"] == key
+    assert found.details["line"] == len((before + heading).splitlines()) + max(offset, -1)
+    assert why in found.message.lower()
+
+
+def test_an_issuer_that_is_configured_twice_is_an_error(tmp_path: Path) -> None:
+    found = _refusal(tmp_path, DEX + GITHUB + DEX)
+    assert "twice" in found.message
+    assert found.details["line"] == len((DEX + GITHUB).splitlines()) + 1
+
+
+def test_a_provider_that_says_too_little_is_an_error(tmp_path: Path) -> None:
+    found = _refusal(tmp_path, '[trust.providers.forge]\nsubject = "{a}"\nextensions = {}\n')
+    assert "build_signer_uri" in found.message
+
+
+def test_the_development_issuer_is_off_unless_somebody_asks_for_it(tmp_path: Path) -> None:
+    assert not load(environ={"HOME": "/home/nobody"}).trust.development_issuer
+    path = tmp_path / "c.toml"
+    path.write_text("[trust]\ndevelopment_issuer = true\n")
+    assert load(path, {}).trust.development_issuer

@@ -1,53 +1,24 @@
-"""Settings: an unvalidated TOML file, the environment and the command line in, one frozen :class:`Config` out.
+"""The settings of one platform, as values: each section is a struct whose members say what they are and may be.
 
-What is not set has a default that works on one machine. Later sources win: file, environment, command line. An unknown
-setting is an error, because a misspelt one must not silently leave a default in force; every error names the file, the
-line, the key and what was expected. ``docs/reference/configuration.md`` is generated from the declarations below.
+``docs/reference/configuration.md`` is generated from these declarations.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import tomllib
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Final, Literal, get_args
+from pathlib import Path  # noqa: TC003 - msgspec reads the annotations when it converts
+from typing import Annotated, ClassVar, Final, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
+from chainward.config.trust import Trust
 from chainward.kernel.name import RepositoryPattern
 from chainward.kernel.problem import Kind, Problem
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+__all__ = ["Config", "ConfigInvalid", "Gates", "Instance", "Keys", "Logging", "Registry", "Server", "Storage"]
 
-__all__ = [
-    "CONFIG_FILE",
-    "Config",
-    "ConfigInvalid",
-    "Gates",
-    "Instance",
-    "Keys",
-    "Logging",
-    "Registry",
-    "Server",
-    "Setting",
-    "Storage",
-    "default_folder",
-    "load",
-    "settings",
-]
-
-CONFIG_FILE: Final = "chainward.toml"
-_FILE_LIMIT: Final = 1 << 20
-_HOST = re.compile(r"(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?\Z")
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
-_TABLE = re.compile(r"\s*\[\s*([A-Za-z0-9_.-]+)\s*\]")
-_KEY = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*=")
-_PATH_TAIL = re.compile(r"(.*) - at `\$\.?(.*)`\Z", re.DOTALL)
-_UNKNOWN = re.compile(r"Object contains unknown field `(.*)`\Z")
-_TOML_PLACE = re.compile(r"line (\d+)")
+_HOST: Final = re.compile(r"(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?\Z")
+_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
 
 
 class ConfigInvalid(Problem):
@@ -212,6 +183,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     registry: Registry = Registry()
     gates: Gates = Gates()
     keys: Keys = Keys()
+    trust: Trust = Trust()
     logging: Logging = Logging()
 
     @property
@@ -251,149 +223,3 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Every host under which an image of this registry may be named, the preferred one first."""
         aliases = (f"localhost:{self.server.port}",) if self.server.host == "127.0.0.1" else ()
         return tuple(dict.fromkeys((*self.instance.hosts, self.server.authority, *aliases)))
-
-
-class Setting(Struct, frozen=True):
-    """One documented setting, as the reference shows it."""
-
-    section: str
-    key: str
-    annotation: Any
-    default: object
-    description: str
-    environment: str | None
-
-
-def default_folder(environ: Mapping[str, str]) -> Path:
-    """Return the data folder of a user who named none (XDG Base Directory, "state")."""
-    state = environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    return base / "chainward"
-
-
-def load(
-    path: Path | None = None,
-    environ: Mapping[str, str] | None = None,
-    overrides: Mapping[tuple[str, str], object] | None = None,
-) -> Config:
-    """Read the settings; ``overrides`` come from the command line, as ``{("server", "port"): 8421}``.
-
-    Without ``path``, ``chainward.toml`` of the data folder is read if it exists.
-
-    Raises:
-        ConfigInvalid: naming the place and what was expected there.
-    """
-    environ = os.environ if environ is None else environ
-    overlay = {**_from_environment(environ), **(overrides or {})}
-    if path is None and environ.get("CHAINWARD_CONFIG"):
-        path = Path(environ["CHAINWARD_CONFIG"])
-    if path is None:
-        folder = overlay.get(("storage", "folder"))
-        candidate = Path(str(folder)) / CONFIG_FILE if folder else default_folder(environ) / CONFIG_FILE
-        path = candidate if candidate.is_file() else None
-    (members, text), base = (_read(path), path.parent) if path else (({}, ""), Path.cwd())
-    _convert(members, base, path, text)
-    for (section, key), value in overlay.items():
-        members.setdefault(section, {})[key] = Path.cwd() / value if isinstance(value, Path) else value
-    members.setdefault("storage", {}).setdefault("folder", default_folder(environ))
-    return _convert(members, base, None, "")
-
-
-def settings() -> tuple[Setting, ...]:
-    """Return every setting in the order of declaration."""
-    found: list[Setting] = []
-    for section in msgspec.structs.fields(Config):
-        for field in msgspec.structs.fields(section.type):
-            notes = [note for note in getattr(field.type, "__metadata__", ()) if isinstance(note, Meta)]
-            described = next(note for note in notes if note.description)
-            extra = described.extra or {}
-            found.append(
-                Setting(
-                    section.name,
-                    field.name,
-                    field.type,
-                    field.default,
-                    str(described.description),
-                    extra.get("environment"),
-                )
-            )
-    return tuple(found)
-
-
-def _read(path: Path) -> tuple[dict[str, Any], str]:
-    try:
-        with path.open("rb") as handle:
-            data = handle.read(_FILE_LIMIT + 1)
-        if len(data) > _FILE_LIMIT:
-            raise ConfigInvalid(f"{path}: expected at most {_FILE_LIMIT} bytes", details={"file": str(path)})
-        return tomllib.loads(data.decode()), data.decode()
-    except OSError as error:
-        raise ConfigInvalid(f"{path}: {error.strerror}", details={"file": str(path)}) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        place = _TOML_PLACE.search(str(error))
-        details: dict[str, object] = {"file": str(path), "expected": "TOML"}
-        if place:
-            details["line"] = int(place[1])
-        raise ConfigInvalid(f"{path}: not TOML: {error}", details=details) from error
-
-
-def _convert(members: dict[str, Any], base: Path, path: Path | None, text: str) -> Config:
-    def hook(_: type, value: object) -> object:
-        if not isinstance(value, str | Path):
-            raise ValueError(f"Expected `str`, got `{type(value).__name__}`")  # noqa: TRY004 - msgspec adds the path
-        return base / Path(value).expanduser()
-
-    try:
-        return msgspec.convert(members, Config, dec_hook=hook)
-    except msgspec.ValidationError as error:
-        raise _explained(str(error), path, text) from error
-
-
-def _explained(message: str, path: Path | None, text: str) -> ConfigInvalid:
-    """Turn msgspec's message, which ends with a path such as ``$.server.port``, into place, key and expectation."""
-    tail = _PATH_TAIL.match(message)
-    expected, key = (tail[1], re.sub(r"\[.*", "", tail[2])) if tail else (message, "")
-    unknown = _UNKNOWN.match(expected)
-    if unknown:
-        key = f"{key}.{unknown[1]}".lstrip(".")
-        expected = "expected no such setting"
-    details: dict[str, object] = {"key": key, "expected": expected}
-    place = "command line or environment"
-    if path:
-        line = _line_of(text, key)
-        details |= {"file": str(path), "line": line}
-        place = f"{path}:{line}"
-    return ConfigInvalid(f"{place}: {key}: {expected[:1].lower()}{expected[1:]}", details=details)
-
-
-def _line_of(text: str, key: str) -> int:
-    """Return the line on which a key, or else its table, stands."""
-    table, best = "", 1
-    for number, line in enumerate(text.splitlines(), 1):
-        heading = _TABLE.match(line)
-        if heading:
-            table = heading[1]
-        assigned = _KEY.match(line)
-        here = f"{table}.{assigned[1]}".lstrip(".") if assigned else table
-        if here == key:
-            return number
-        if heading and key.startswith(f"{table}."):
-            best = number
-    return best
-
-
-def _from_environment(environ: Mapping[str, str]) -> dict[tuple[str, str], object]:
-    given = ((setting, environ.get(setting.environment or "")) for setting in settings())
-    return {(setting.section, setting.key): _typed(setting, value) for setting, value in given if value}
-
-
-def _typed(setting: Setting, value: str) -> object:
-    base = get_args(setting.annotation)[0]
-    if base is int:
-        if not value.isascii() or not value.isdigit():
-            raise ConfigInvalid(
-                f"{setting.environment}: expected an integer, found {value[:80]!r}",
-                details={"key": f"{setting.section}.{setting.key}", "expected": "an integer"},
-            )
-        return int(value)
-    return Path(value) if base == Path | None else value
