@@ -16,6 +16,7 @@ from chainward.kernel.name import RepositoryName, Tag
 from chainward.kernel.problem import Problem
 from chainward.registry.errors import (
     ArtifactRevoked,
+    BlobInUse,
     BlobUnknown,
     ManifestBlobUnknown,
     ManifestUnknown,
@@ -470,6 +471,74 @@ def test_a_blob_is_mounted_only_from_where_it_is_visible_and_allowed(stand: Stan
     assert not mount(RepositoryName("third"), digest, WEB, ALICE)
     with pytest.raises(StateMoved):
         stand.ledger.commit((), (QuarantineBlob(digest, blob.seal),), context=ALICE)
+
+
+def test_a_blob_is_deleted_from_one_repository_only_and_only_while_nothing_there_needs_it(stand: Stand) -> None:
+    body = stand.push_image()
+    digest = Digest.of(b"layer")
+    assert stand.registry.mounts.mount(SANDBOX, digest, WEB, ALICE)
+    with pytest.raises(BlobInUse) as refused:
+        stand.registry.deletions.blob(WEB, digest, ALICE)
+    assert refused.value.details == {"manifest": str(Digest.of(body))}
+    stand.registry.deletions.blob(SANDBOX, digest, ALICE)
+    with pytest.raises(BlobUnknown):
+        stand.read(digest, SANDBOX)
+    assert stand.read(digest) == b"layer"
+    stand.registry.deletions.manifest(WEB, Digest.of(body), ALICE)
+    stand.registry.deletions.blob(WEB, digest, ALICE)
+    with pytest.raises(BlobUnknown):
+        stand.registry.deletions.blob(WEB, digest, ALICE)
+    told = [(fact.body or {})["repository"] for fact in stand.facts("registry.blob-deleted/1")]
+    assert told == [str(SANDBOX), str(WEB)]
+
+
+def test_deleting_and_pushing_again_does_not_set_a_revoked_layer_free(stand: Stand) -> None:
+    image, digest = Digest.of(stand.push_image()), Digest.of(b"layer")
+    revoke(stand, image)
+    assert blob_refused_for(stand, digest) is not None
+    stand.registry.deletions.manifest(WEB, image, ALICE)
+    stand.registry.deletions.blob(WEB, digest, ALICE)
+    stand.push_blob(b"layer")
+    assert blob_refused_for(stand, digest) is not None
+
+
+def test_the_repositories_that_have_a_blob_come_in_pages_that_meet_each_once(stand: Stand) -> None:
+    names = [RepositoryName(f"team-{number}/app") for number in range(5)]
+    for name in names:
+        stand.push_blob(b"layer", name)
+    digest = Digest.of(b"layer")
+    with stand.registry.store.view() as view:
+        first = view.repositories_with(digest, "", 3)
+        rest = view.repositories_with(digest, str(first[-1]), 3)
+        assert view.repositories_with(Digest.of(b"other"), "", 3) == []
+    assert sorted([*first, *rest]) == names
+
+
+def test_a_mount_without_a_source_asks_only_repositories_that_the_caller_may_read(stand: Stand) -> None:
+    digest = stand.push_blob(b"layer")
+    asked: list[RepositoryName] = []
+
+    def nobody(repository: RepositoryName) -> bool:
+        asked.append(repository)
+        return False
+
+    assert not stand.registry.mounts.mount_from_any(SANDBOX, digest, nobody, ALICE)
+    assert asked == [WEB]
+    assert not stand.registry.mounts.mount_from_any(SANDBOX, Digest.of(b"other"), lambda _: True, ALICE)
+    assert stand.registry.mounts.mount_from_any(SANDBOX, digest, lambda name: name == WEB, ALICE)
+    assert stand.read(digest, SANDBOX) == b"layer"
+
+
+def test_several_tags_move_together_or_not_at_all(stand: Stand) -> None:
+    old = stand.push_image()
+    stand.push_blob(b"new")
+    new = image_of(b"new")
+    with pytest.raises(TagImmutable):
+        stand.registry.manifests.put(WEB, Digest.of(new), OCI_MANIFEST, new, ALICE, tags=[Tag("v2"), Tag("v1")])
+    with pytest.raises(ManifestUnknown):
+        stand.pull("v2")
+    stand.registry.manifests.put(WEB, Digest.of(new), OCI_MANIFEST, new, ALICE, tags=[Tag("v2"), Tag("v3"), Tag("v2")])
+    assert (stand.pull("v1"), stand.pull("v2"), stand.pull("v3")) == (old, new, new)
 
 
 def test_quarantine_does_not_hit_a_blob_that_was_healed_meanwhile(stand: Stand) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import time
@@ -391,6 +392,16 @@ def test_a_digest_of_a_private_layer_is_not_readable_through_another_repository(
         error_of(answer, 400, "MANIFEST_BLOB_UNKNOWN")
 
 
+def test_a_mount_that_names_no_source_takes_what_the_caller_may_read_anywhere(
+    url: str, publisher: httpx.Client
+) -> None:
+    push_blob(publisher)
+    mounted = publisher.post("/v2/sandbox/x/blobs/uploads/", params={"mount": str(DIGEST)})
+    assert mounted.status_code == 201
+    with client_of(url, "stranger") as stranger:
+        assert stranger.post("/v2/other/x/blobs/uploads/", params={"mount": str(DIGEST)}).status_code == 202
+
+
 # Blobs on their way out.
 
 
@@ -463,13 +474,29 @@ def test_no_range_of_an_empty_blob_can_be_served(publisher: httpx.Client) -> Non
     assert publisher.get(f"/v2/shop/web/blobs/{digest}", headers={"Range": "bytes=0-"}).status_code == 416
 
 
-def test_a_blob_is_not_deleted_by_hand(publisher: httpx.Client, admin: httpx.Client) -> None:
+def test_only_a_blob_that_no_manifest_needs_is_deleted_and_only_by_an_administrator(
+    publisher: httpx.Client, admin: httpx.Client
+) -> None:
     push_blob(publisher)
+    body = push_image(publisher)
+    layer = json.loads(body)["layers"][0]["digest"]
     error_of(publisher.delete(BLOB), 403, "DENIED")
-    answer = admin.delete(BLOB)
-    error_of(answer, 405, "UNSUPPORTED")
-    assert answer.headers["allow"] == "GET, HEAD"
-    assert admin.get(BLOB).content == DATA
+    assert admin.delete(f"/v2/shop/web/blobs/{layer}").status_code == 409
+    assert admin.get(f"/v2/shop/web/blobs/{layer}").status_code == 200
+    free = push_blob(publisher, b"nothing needs this")
+    assert admin.delete(f"/v2/shop/web/blobs/{free}").status_code == 202
+    for method in ("GET", "DELETE"):
+        error_of(admin.request(method, f"/v2/shop/web/blobs/{free}"), 404, "BLOB_UNKNOWN")
+
+
+def test_several_tags_are_given_with_one_push_by_digest(publisher: httpx.Client, reader: httpx.Client) -> None:
+    body = push_image(publisher)
+    digest = Digest.of(body)
+    answer = put(publisher, body, f"{digest}?tag=1.2.3&tag=1.2&tag=1.2.3")
+    assert (answer.status_code, answer.headers["oci-tag"]) == (201, "1.2.3, 1.2")
+    assert reader.get("/v2/shop/web/manifests/1.2").content == body
+    error_of(put(publisher, body, f"{digest}?tag=-no"), 400, "NAME_INVALID")
+    assert "oci-tag" not in put(publisher, body, str(digest)).headers
 
 
 def test_a_client_that_stops_reading_in_the_middle_does_not_disturb_others(publisher: httpx.Client, url: str) -> None:

@@ -26,6 +26,7 @@ from chainward.kernel.name import RepositoryName, Tag
 from chainward.ledger.audit import audit
 from chainward.registry.errors import (
     ArtifactRevoked,
+    BlobInUse,
     BlobUnknown,
     ManifestBlobUnknown,
     ManifestUnknown,
@@ -67,6 +68,7 @@ class RegistryMachine(RuleBasedStateMachine):
         self.database = self.resources.enter_context(sqlite_platform(self.folder))
         self.stand = Stand.over(self.database, self.folder)
         self.blobs: set[Place] = set()
+        self.stored: set[bytes] = set()
         self.manifests: set[Place] = set()
         self.edges: set[tuple[RepositoryName, bytes, bytes]] = set()
         self.tags: dict[tuple[RepositoryName, str], bytes] = {}
@@ -120,6 +122,7 @@ class RegistryMachine(RuleBasedStateMachine):
     def push_blob(self, repository: RepositoryName, data: bytes) -> None:
         self.stand.push_blob(data, repository)
         self.blobs.add((repository, data))
+        self.stored.add(data)
 
     @rule(repository=repositories, body=bodies, tag=st.none() | tags)
     def put(self, repository: RepositoryName, body: bytes, tag: str | None) -> None:
@@ -162,6 +165,24 @@ class RegistryMachine(RuleBasedStateMachine):
             if (place[0], named) == (repository, body):
                 self.deleted_tags[place] = self.tags.pop(place)
         self.story.append("deleted")
+
+    @rule(repository=repositories, data=blobs)
+    def delete_blob(self, repository: RepositoryName, data: bytes) -> None:
+        used = any(
+            (place, content) == (repository, data) and (place, user) in self.manifests
+            for place, user, content in self.edges
+        )
+        try:
+            self.stand.registry.deletions.blob(repository, Digest.of(data), ALICE)
+        except BlobUnknown:
+            assert (repository, data) not in self.blobs
+            return
+        except BlobInUse:
+            assert used
+            return
+        assert not used
+        self.blobs.remove((repository, data))
+        self.story.append("blob-deleted")
 
     @rule(content=bodies | blobs)
     def revoke(self, content: bytes) -> None:
@@ -244,7 +265,7 @@ class RegistryMachine(RuleBasedStateMachine):
     @invariant()
     def no_upload_is_left_behind(self) -> None:
         assert self.stand.uploads() == []
-        assert len(self.stand.files()) == len({data for _, data in self.blobs})
+        assert len(self.stand.files()) == len(self.stored)
 
     def teardown(self) -> None:
         with self.database.database.read() as connection:

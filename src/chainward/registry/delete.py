@@ -1,17 +1,18 @@
-"""Deleting manifests and tags; each deletion leaves a tombstone fact.
+"""Deleting manifests, tags and blobs; each deletion leaves a tombstone fact.
 
 OCI distribution-spec 1.1.1, "Content Management". A deleted tag stays behind as a row that remembers its digest, so
-that in a repository with immutable tags nobody can give it another one by deleting it first.
+that in a repository with immutable tags nobody can give it another one by deleting it first. A blob is deleted from one
+repository, and only while no manifest there refers to it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from chainward.registry.facts import Deleted
+from chainward.registry.facts import BlobDeleted, Deleted
 from chainward.registry.insist import insist
 from chainward.registry.pull import manifest_unknown
-from chainward.registry.writes import RemoveManifest, RemoveTag
+from chainward.registry.writes import RemoveManifest, RemoveTag, UnlinkBlob
 
 if TYPE_CHECKING:
     from chainward.kernel.digest import Digest
@@ -39,6 +40,11 @@ class Deleter:
     def manifest(self, repository: RepositoryName, digest: Digest, context: Context) -> None:
         """Delete a manifest and its tags; raises ManifestUnknown when there is none."""
         insist(lambda: self._manifest(repository, digest, context))
+
+    def blob(self, repository: RepositoryName, digest: Digest, context: Context) -> None:
+        """Delete a blob from a repository; raises BlobUnknown, or BlobInUse while a manifest refers to it."""
+        fact = BlobDeleted(repository=str(repository), digest=str(digest))
+        self._ledger.commit((fact,), (UnlinkBlob(repository, digest),), context=context)
 
     def _tag(self, repository: RepositoryName, tag: Tag, context: Context) -> None:
         with self._store.view() as view:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ArtifactRevoked",
+    "BlobInUse",
     "BlobStoreUnavailable",
     "BlobTooLarge",
     "BlobUnknown",
@@ -69,6 +70,14 @@ class BlobUnknown(Problem):
     kind: ClassVar[Kind] = Kind.NOT_FOUND
     code: ClassVar[str] = "blob-unknown"
     hint = "Push the blob to this repository, or mount it from one that you may pull from."
+
+
+class BlobInUse(Problem):
+    """A manifest of the repository refers to the blob; ``details["manifest"]`` is one that does."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "blob-in-use"
+    hint = "Delete the manifests that refer to the blob first."
 
 
 class BlobTooLarge(Problem):

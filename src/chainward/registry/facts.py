@@ -8,6 +8,7 @@ from chainward.ledger.model import FactBody
 
 __all__ = [
     "FACTS",
+    "BlobDeleted",
     "Deleted",
     "IntegrityViolation",
     "OverwriteRefused",
@@ -147,6 +148,20 @@ class Deleted(FactBody, frozen=True, kw_only=True):
         return (self.digest,)
 
 
+class BlobDeleted(FactBody, frozen=True, kw_only=True):
+    """A blob that no manifest of its repository needed was deleted there: the tombstone that stays."""
+
+    schema: ClassVar[str] = "registry.blob-deleted/1"
+    feeds: ClassVar[tuple[str, ...]] = ("F2",)
+
+    repository: str
+    digest: str
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the blob."""
+        return (self.digest,)
+
+
 FACTS: Final[tuple[type[FactBody], ...]] = (
     Pushed,
     Tagged,
@@ -155,4 +170,5 @@ FACTS: Final[tuple[type[FactBody], ...]] = (
     Revoked,
     RevocationEnforced,
     Deleted,
+    BlobDeleted,
 )

@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from datetime import datetime
 
+    from chainward.formats.oci import Manifest
     from chainward.kernel.digest import Digest
     from chainward.kernel.name import RepositoryName, Tag
+    from chainward.ledger.model import Write
     from chainward.registry.model import (
         Artifact,
         ArtifactState,
@@ -31,11 +33,26 @@ __all__ = [
     "BlobStore",
     "ContentView",
     "ListingView",
+    "PushNotes",
     "RegistryStore",
     "RegistryView",
     "RevocationView",
     "UploadStore",
 ]
+
+
+class PushNotes(Protocol):
+    """What another room notes about a manifest that is new; it becomes durable with the manifest. Thread-safe."""
+
+    def writes(
+        self, repository: RepositoryName, manifest: Manifest, read: Callable[[Digest, int], bytes]
+    ) -> Sequence[Write]:
+        """Return what to write besides the manifest; never refuses it.
+
+        ``read`` gives a blob of the repository, of at most so many bytes, proven; it raises like
+        :meth:`~chainward.registry.prove.Prover.bytes_of`.
+        """
+        ...
 
 
 class BlobReader(Protocol):
@@ -151,6 +168,10 @@ class ContentView(Protocol):
 
     def any_blob(self, digest: Digest) -> StoredBlob | None:
         """Return a blob wherever it is visible; never to be told to a caller."""
+        ...
+
+    def repositories_with(self, digest: Digest, last: str, limit: int) -> Sequence[RepositoryName]:
+        """Return the repositories in which a blob is visible, those after ``last`` in the order of this call."""
         ...
 
     def upload(self, upload: str) -> UploadSession | None:

@@ -8,11 +8,12 @@ quarantined: it is refused at once from then on, until somebody pushes the right
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 from chainward.kernel.digest import DigestMismatch
 from chainward.kernel.identity import PLATFORM, Context
-from chainward.registry.errors import BlobUnknown, IntegrityViolated, StateMoved
+from chainward.registry.errors import BlobTooLarge, BlobUnknown, IntegrityViolated, StateMoved
 from chainward.registry.facts import IntegrityViolation
 from chainward.registry.writes import QuarantineBlob, QuarantineManifest, SealBlob
 
@@ -55,6 +56,25 @@ class Prover:
             reader.close()
             raise
         return reader
+
+    def bytes_of(self, repository: RepositoryName, digest: Digest, limit: int, context: Context) -> bytes:
+        """Return all bytes of a blob, revoked or not.
+
+        Raises:
+            BlobUnknown: it is not visible in this repository.
+            BlobTooLarge: it has more than ``limit`` bytes.
+            IntegrityViolated: its stored bytes were changed.
+        """
+        with self._store.view() as view:
+            stored = view.blob(repository, digest)
+        if stored is None:
+            raise BlobUnknown(f"{repository} has no blob {digest}")
+        if stored.seal.size > limit:
+            raise BlobTooLarge(f"{digest} has {stored.seal.size} bytes, at most {limit} were asked for")
+        with closing(self.open(stored, repository, context)) as reader:
+            data = reader.read(0, stored.seal.size)
+        digest.verify(data)
+        return data
 
     def check(self, manifest: StoredManifest, context: Context) -> None:
         """Return when the stored bytes are those that the digest names; raises IntegrityViolated."""

@@ -20,13 +20,16 @@ from chainward.registry.model import RefusalPath, TagState
 from chainward.registry.writes import HealManifest, KeepManifest, MoveTag
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chainward.formats.oci import Manifest
     from chainward.kernel.identity import Context
     from chainward.kernel.name import RepositoryName, Tag
     from chainward.ledger.commit import Ledger
     from chainward.ledger.model import FactBody, Write
     from chainward.registry.model import RepositoryRules
-    from chainward.registry.ports import RegistryStore
+    from chainward.registry.ports import PushNotes, RegistryStore
+    from chainward.registry.prove import Prover
     from chainward.registry.refuse import Refusals
 
 __all__ = ["MAX_REFERENCES", "ManifestWriter", "PutManifest"]
@@ -47,7 +50,7 @@ class _Push:
     """One push, taken apart."""
 
     repository: RepositoryName
-    tag: Tag | None
+    tags: tuple[Tag, ...]
     digest: Digest
     manifest: Manifest
     body: bytes
@@ -83,16 +86,35 @@ class _Push:
 class ManifestWriter:
     """Takes manifests in. Thread-safe."""
 
-    def __init__(self, store: RegistryStore, ledger: Ledger, rules: RepositoryRules, refusals: Refusals) -> None:
+    def __init__(
+        self,
+        store: RegistryStore,
+        ledger: Ledger,
+        rules: RepositoryRules,
+        refusals: Refusals,
+        prover: Prover,
+        notes: PushNotes | None = None,
+    ) -> None:
         self._store = store
         self._ledger = ledger
         self._rules = rules
         self._refusals = refusals
+        self._prover = prover
+        self._notes = notes
 
     def put(
-        self, repository: RepositoryName, reference: Tag | Digest, media_type: str, body: bytes, context: Context
+        self,
+        repository: RepositoryName,
+        reference: Tag | Digest,
+        media_type: str,
+        body: bytes,
+        context: Context,
+        *,
+        tags: Sequence[Tag] = (),
     ) -> PutManifest:
         """Store a manifest under its digest and, if ``reference`` is a tag, let the tag name it.
+
+        All of ``tags`` name it as well; either every tag does when this returns, or nothing was changed.
 
         Raises:
             DigestMismatch: ``reference`` is the digest of other bytes.
@@ -101,7 +123,7 @@ class ManifestWriter:
             TagImmutable: the tag names another digest, or did before it was deleted.
             ArtifactRevoked: it was revoked, or refers to something that was.
         """
-        push = _take_apart(repository, reference, media_type, body)
+        push = _take_apart(repository, reference, media_type, body, tags)
         try:
             insist(lambda: self._attempt(push, context))
         except ArtifactRevoked as problem:
@@ -112,7 +134,7 @@ class ManifestWriter:
     def _attempt(self, push: _Push, context: Context) -> None:
         with self._store.view() as view:
             stored = view.manifest(push.repository, push.digest)
-            tagged = view.tag(push.repository, push.tag) if push.tag else None
+            tagged = {tag: view.tag(push.repository, tag) for tag in push.tags}
             revocation = view.refusal_of_manifest(push.repository, push.digest)
         if revocation is not None:
             raise ArtifactRevoked(revocation, push.digest)
@@ -121,13 +143,25 @@ class ManifestWriter:
         if stored is None:
             facts.append(push.pushed())
             writes.append(push.keep())
+            writes += self._noted(push, context)
         elif stored.body != push.body:
             writes.append(HealManifest(push.repository, push.digest, push.body))
-        if push.tag is not None and tagged != TagState(push.digest, is_deleted=False):
-            facts.append(self._tagged(push, push.tag, tagged, context))
-            writes.append(MoveTag(push.repository, push.tag, push.digest, tagged))
+        for tag, previous in tagged.items():
+            if previous != TagState(push.digest, is_deleted=False):
+                facts.append(self._tagged(push, tag, previous, context))
+                writes.append(MoveTag(push.repository, tag, push.digest, previous))
         if writes:
             self._ledger.commit(facts, writes, context=context)
+
+    def _noted(self, push: _Push, context: Context) -> Sequence[Write]:
+        """Return what other rooms note about a new manifest."""
+        if self._notes is None:
+            return ()
+
+        def read(digest: Digest, limit: int) -> bytes:
+            return self._prover.bytes_of(push.repository, digest, limit, context)
+
+        return self._notes.writes(push.repository, push.manifest, read)
 
     def _tagged(self, push: _Push, tag: Tag, tagged: TagState | None, context: Context) -> Tagged:
         """Return the fact for a tag that may name the new digest; raises TagImmutable, after stating that."""
@@ -148,12 +182,14 @@ class ManifestWriter:
         return Tagged(repository=str(push.repository), tag=str(tag), digest=str(push.digest), previous=previous)
 
 
-def _take_apart(repository: RepositoryName, reference: Tag | Digest, media_type: str, body: bytes) -> _Push:
+def _take_apart(
+    repository: RepositoryName, reference: Tag | Digest, media_type: str, body: bytes, tags: Sequence[Tag]
+) -> _Push:
     manifest = decode_manifest(body, media_type)
     width = len(manifest.layers) + len(manifest.manifests)
     if width > MAX_REFERENCES:
         raise ManifestTooWide(f"the manifest refers to {width} blobs or manifests, {MAX_REFERENCES} are allowed")
     if isinstance(reference, Digest):
         reference.verify(body)
-        return _Push(repository, None, reference, manifest, body)
-    return _Push(repository, reference, Digest.of(body), manifest, body)
+        return _Push(repository, tuple(dict.fromkeys(tags)), reference, manifest, body)
+    return _Push(repository, tuple(dict.fromkeys((reference, *tags))), Digest.of(body), manifest, body)

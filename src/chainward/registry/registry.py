@@ -6,13 +6,11 @@ The reads here answer other rooms, which must see revoked artifacts to speak abo
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chainward.kernel.identity import PLATFORM, Context
 from chainward.registry.delete import Deleter
-from chainward.registry.errors import BlobTooLarge, BlobUnknown
 from chainward.registry.listing import Listing
 from chainward.registry.model import Limits, RepositoryRules
 from chainward.registry.mount import Mounter
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
         Revocation,
         StoredManifest,
     )
-    from chainward.registry.ports import BlobStore, RegistryStore, UploadStore
+    from chainward.registry.ports import BlobStore, PushNotes, RegistryStore, UploadStore
 
 __all__ = ["Registry", "open_registry"]
 
@@ -106,16 +104,7 @@ class Registry:
             BlobTooLarge: it has more than ``limit`` bytes.
             IntegrityViolated: its stored bytes were changed.
         """
-        with self.store.view() as view:
-            stored = view.blob(repository, digest)
-        if stored is None:
-            raise BlobUnknown(f"{repository} has no blob {digest}")
-        if stored.seal.size > limit:
-            raise BlobTooLarge(f"{digest} has {stored.seal.size} bytes, at most {limit} were asked for")
-        with closing(self.prover.open(stored, repository, context)) as reader:
-            data = reader.read(0, stored.seal.size)
-        digest.verify(data)
-        return data
+        return self.prover.bytes_of(repository, digest, limit, context)
 
 
 def open_registry(
@@ -128,17 +117,18 @@ def open_registry(
     *,
     rules: RepositoryRules = RepositoryRules(),  # noqa: B008 - frozen
     limits: Limits = Limits(),  # noqa: B008 - frozen
+    notes: PushNotes | None = None,
 ) -> Registry:
-    """Put the verbs of the registry together over its ports."""
+    """Put the verbs of the registry together over its ports; ``notes`` are taken of every manifest that is new."""
     refusals = Refusals(store, ledger, clock)
     prover = Prover(store, blobs, ledger)
     return Registry(
         store=store,
         prover=prover,
         pull=Puller(store, prover, refusals),
-        manifests=ManifestWriter(store, ledger, rules, refusals),
+        manifests=ManifestWriter(store, ledger, rules, refusals, prover, notes),
         uploads=Uploader(store, files, ledger, clock, entropy, limits),
-        mounts=Mounter(ledger, refusals),
+        mounts=Mounter(store, ledger, refusals),
         listing=Listing(store),
         deletions=Deleter(store, ledger),
         revocations=Revoker(store, ledger),

@@ -32,6 +32,7 @@ __all__ = [
     "Revoke",
     "SealBlob",
     "StartUpload",
+    "UnlinkBlob",
 ]
 
 
@@ -66,6 +67,17 @@ class LinkBlob(Write):
     repository: RepositoryName
     digest: Digest
     source: RepositoryName
+
+
+@dataclass(frozen=True, slots=True)
+class UnlinkBlob(Write):
+    """Make a blob invisible in ``repository``; BlobUnknown or BlobInUse refuse it.
+
+    Its bytes stay, for the other repositories that have it, until nothing needs them.
+    """
+
+    repository: RepositoryName
+    digest: Digest
 
 
 @dataclass(frozen=True, slots=True)

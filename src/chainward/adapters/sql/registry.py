@@ -197,6 +197,12 @@ class SqlRegistryView:
         """Return a blob wherever it is visible."""
         return _blob(self._connection.execute(_SELECT_ANY_BLOB, {"digest": str(digest)}).first())
 
+    def repositories_with(self, digest: Digest, last: str, limit: int) -> list[RepositoryName]:
+        """Return the repositories in which a blob is visible."""
+        query = select(LINK.c.repository).where(LINK.c.digest == str(digest), LINK.c.repository > last)
+        found = self._connection.execute(query.order_by(LINK.c.repository).limit(limit))
+        return [RepositoryName(name) for name in found.scalars()]
+
     def upload(self, upload: str) -> UploadSession | None:
         """Return an upload."""
         row = self._connection.execute(_SELECT_UPLOAD, {"id": upload}).first()

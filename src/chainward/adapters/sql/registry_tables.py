@@ -56,6 +56,7 @@ LINK: Final = Table(
     Column("since", Instant, nullable=False),
     sqlite_with_rowid=False,
 )
+Index("ix_registry_blob_in_repository_digest", LINK.c.digest, LINK.c.repository)
 MANIFEST: Final = Table(
     "registry_manifest",
     METADATA,

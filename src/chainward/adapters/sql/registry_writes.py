@@ -30,7 +30,7 @@ from chainward.adapters.sql.registry_tables import (
     TAG,
     UPLOAD,
 )
-from chainward.registry.errors import ArtifactRevoked, BlobUnknown, ManifestBlobUnknown, StateMoved
+from chainward.registry.errors import ArtifactRevoked, BlobInUse, BlobUnknown, ManifestBlobUnknown, StateMoved
 from chainward.registry.writes import (
     EndUpload,
     HealManifest,
@@ -46,6 +46,7 @@ from chainward.registry.writes import (
     Revoke,
     SealBlob,
     StartUpload,
+    UnlinkBlob,
 )
 
 if TYPE_CHECKING:
@@ -130,6 +131,18 @@ def _link_blob(scope: Scope, write: LinkBlob) -> None:
         if revocation is not None:
             raise ArtifactRevoked(revocation, write.digest)
     _link(scope, write.repository, write.digest)
+
+
+def _unlink_blob(scope: Scope, write: UnlinkBlob) -> None:
+    repository, digest = str(write.repository), str(write.digest)
+    needs = and_(MANIFEST.c.repository == EDGE.c.repository, MANIFEST.c.digest == EDGE.c.manifest)
+    needed = select(EDGE.c.manifest).join(MANIFEST, needs).where(EDGE.c.repository == repository, EDGE.c.blob == digest)
+    manifest = scope.connection.execute(needed.limit(1)).scalar()
+    if manifest is not None:
+        raise BlobInUse(f"{manifest} in {repository} refers to {digest}", details={"manifest": manifest})
+    linked = and_(LINK.c.repository == repository, LINK.c.digest == digest)
+    if scope.connection.execute(delete(LINK).where(linked)).rowcount != 1:
+        raise BlobUnknown(f"{repository} has no blob {digest}")
 
 
 def _seal_blob(scope: Scope, write: SealBlob) -> None:
@@ -361,6 +374,7 @@ WRITES: Final[Mapping[type[Write], Handler]] = {
     EndUpload: _end_upload,
     KeepBlob: _keep_blob,
     LinkBlob: _link_blob,
+    UnlinkBlob: _unlink_blob,
     SealBlob: _seal_blob,
     QuarantineBlob: _quarantine_blob,
     QuarantineManifest: _quarantine_manifest,

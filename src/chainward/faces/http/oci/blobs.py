@@ -15,7 +15,6 @@ from anyio import to_thread
 
 from chainward.access.model import Permission
 from chainward.faces.http.answers import Answer, send_answer
-from chainward.faces.http.errors import MethodNotAllowed
 from chainward.faces.http.oci.caching import cache_headers, is_fresh
 from chainward.faces.http.oci.errors import warning_of
 from chainward.faces.http.oci.ranges import ByteRange, download_range
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["delete_blob", "get_blob", "head_blob"]
 
 _CHUNK: Final = 1 << 20
+_ACCEPTED: Final = 202
 _MEDIA_TYPE: Final = "application/octet-stream"
 
 
@@ -86,13 +86,10 @@ async def head_blob(call: OciCall, receive: Receive, send: Send) -> None:
 
 
 def delete_blob(call: OciCall) -> Answer:
-    """Refuse: blobs go when no manifest needs them, not by hand."""
+    """Delete a blob that no manifest of the repository refers to."""
     call.enter(Permission.ADMINISTER)
-    raise MethodNotAllowed(
-        "blobs are not deleted by hand",
-        hint="Delete the manifests that refer to the blob; it goes when nothing needs it any more.",
-        headers={"Allow": "GET, HEAD"},
-    )
+    call.registry.deletions.blob(call.repository, call.digest(), call.context)
+    return Answer(b"", _ACCEPTED, "")
 
 
 def _open(call: OciCall, stack: ExitStack) -> _Download | Answer:

@@ -127,12 +127,20 @@ class OciCall:
     @cached_property
     def query(self) -> dict[str, str]:
         """The parameters of the query; of one given twice the last counts. Raises ParameterInvalid."""
+        return dict(self._parameters)
+
+    def given(self, name: str) -> list[str]:
+        """Return every value of a parameter that may be given several times; raises ParameterInvalid."""
+        return [value for key, value in self._parameters if key == name]
+
+    @cached_property
+    def _parameters(self) -> list[tuple[str, str]]:
         raw: bytes = self.scope.get("query_string", b"")
         if len(raw) > _QUERY_LIMIT:
             raise ParameterInvalid(f"the query is longer than {_QUERY_LIMIT} bytes")
         try:
             text = raw.decode("ascii")
-            return dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS))
+            return parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=_MAX_PARAMETERS)
         except ValueError:
             raise ParameterInvalid("the query cannot be read") from None
 

@@ -11,6 +11,7 @@ from chainward.faces.http.answers import Answer, send_answer
 from chainward.faces.http.oci.caching import cache_headers, is_fresh
 from chainward.faces.http.requests import read_body
 from chainward.formats.oci import MAX_MANIFEST
+from chainward.kernel.digest import Digest
 from chainward.kernel.name import Tag
 
 if TYPE_CHECKING:
@@ -53,11 +54,15 @@ def delete_manifest(call: OciCall) -> Answer:
 
 def _put(call: OciCall, body: bytes) -> Answer:
     media_type = call.headers.get("content-type", "").partition(";")[0].strip()
-    put = call.registry.manifests.put(call.repository, call.reference(), media_type, body, call.context)
+    reference = call.reference()
+    tags = [Tag(tag) for tag in dict.fromkeys(call.given("tag"))] if isinstance(reference, Digest) else []
+    put = call.registry.manifests.put(call.repository, reference, media_type, body, call.context, tags=tags)
     headers = {
         "Location": f"/v2/{call.repository}/manifests/{put.digest}",
         "Docker-Content-Digest": str(put.digest),
     }
     if put.subject is not None:
         headers["OCI-Subject"] = str(put.subject)
+    if tags:
+        headers["OCI-Tag"] = ", ".join(map(str, tags))
     return Answer(b"", 201, "", headers)

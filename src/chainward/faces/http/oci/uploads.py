@@ -74,13 +74,16 @@ def cancel_upload(call: OciCall) -> Answer:
 
 def _mount(call: OciCall) -> Answer | None:
     call.enter(Permission.PUSH)
-    if "mount" not in call.query or "from" not in call.query:
+    if "mount" not in call.query:
         return None
-    digest, source = Digest.parse(call.query["mount"]), RepositoryName(call.query["from"])
-    # A source that the caller may not read is answered like one that does not have the blob.
-    if call.may(Permission.PULL, source) and call.registry.mounts.mount(call.repository, digest, source, call.context):
-        return _created(call, digest)
-    return None
+    digest, mounts = Digest.parse(call.query["mount"]), call.registry.mounts
+    if "from" in call.query:
+        # A source that the caller may not read is answered like one that does not have the blob.
+        source = RepositoryName(call.query["from"])
+        mounted = call.may(Permission.PULL, source) and mounts.mount(call.repository, digest, source, call.context)
+    else:
+        mounted = mounts.mount_from_any(call.repository, digest, partial(call.may, Permission.PULL), call.context)
+    return _created(call, digest) if mounted else None
 
 
 def _start(call: OciCall) -> Answer:

@@ -441,6 +441,15 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.PrimaryKeyConstraint("name", name=op.f("pk_service")),
     )
     op.create_table(
+        "signature_publication",
+        sa.Column("signature", sa.String(), nullable=False),
+        sa.Column("repository", sa.String(), nullable=False),
+        sa.Column("published_at", sa.BigInteger(), nullable=False),
+        sa.Column("fact_index", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("signature", "repository", name=op.f("pk_signature_publication")),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
         "signature_revocation",
         sa.Column("fact_index", sa.BigInteger(), autoincrement=False, nullable=False),
         sa.Column("revoked_by", sa.String(), nullable=False),
