@@ -49,6 +49,7 @@ __all__ = [
     "decode_token",
     "encode_rejection",
     "encode_request",
+    "issuer_of",
 ]
 
 MAX_RESPONSE: Final = 64 * 1024
@@ -134,6 +135,11 @@ def decode_token(der: bytes) -> TimestampToken:
     except ValueError as error:
         raise Malformed(_WHAT, f"not a timestamp token in DER: {error}") from None
     return _token(found)
+
+
+def issuer_of(certificate: bytes) -> bytes:
+    """Return the issuer's Name in the very bytes of a certificate; raises Malformed."""
+    return cms.raw(_names(certificate).issuer)
 
 
 class TokenWriter:

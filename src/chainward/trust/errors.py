@@ -57,7 +57,11 @@ __all__ = [
     "StatementReplayed",
     "StatementUnpublished",
     "SubjectMismatch",
+    "TimestampInvalid",
+    "TimestampOutsideWindow",
     "TimestampPromiseInvalid",
+    "TimestampUnavailable",
+    "TimestampUntrusted",
     "TokenInvalid",
     "TokenMalformed",
 ]
@@ -451,3 +455,35 @@ class StatementUnpublished(Problem):
     kind: ClassVar[Kind] = Kind.UNTRUSTED
     code: ClassVar[str] = "statement-unpublished"
     hint = "Push the bundle beside its image again; the platform notes where each statement came in first."
+
+
+class TimestampInvalid(Problem):
+    """A timestamp token is not one over this signature, contradicts itself, or was not signed by who it says."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "timestamp-invalid"
+    hint = "The token was changed, or belongs to another signature: sign again."
+
+
+class TimestampUntrusted(Problem):
+    """A timestamp token is by nobody who may say the time here."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "timestamp-untrusted"
+    hint = "Use a timestamp authority of the trusted root, or give the trusted root that lists this one."
+
+
+class TimestampOutsideWindow(Problem):
+    """A timestamp token is from a time at which its authority, or a certificate of it, was not in use."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "timestamp-outside-window"
+    hint = "Compare the time with the authority's window in the trusted root; a newer root may list a newer authority."
+
+
+class TimestampUnavailable(Problem):
+    """The platform does not say the time now: its clock cannot be right."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "timestamp-unavailable"
+    hint = "Compare the server's clock with a time source (chronyc tracking); it stamps again once the clock caught up."
