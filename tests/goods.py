@@ -50,7 +50,7 @@ def trusted_key(platform: Platform, name: str, pattern: str = "**") -> PrivateKe
 def sign_image(platform: Platform, repository: str, digest: Digest, key: PrivateKey) -> None:
     """Sign an image with ``key``, log the signature, and attach the bundle."""
     statement = statement_of_signature(repository, digest)
-    bundle = sign_statement(statement, key, platform.rekor.on_behalf_of(CONTEXT))
+    bundle = sign_statement(statement, key, platform.rekor)
     stored = platform.registry.manifest(RepositoryName(repository), digest)
     subject = Descriptor(stored.media_type, digest, stored.size)
     client = LocalRegistry(platform.registry, CONTEXT)

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.databases import SIGNATURES, SIGNATURES_ORIGIN, ManualClock
 
 from chainward.adapters.blobs.local import LocalBlobs
-from chainward.adapters.sql import delivery, policy, portfolio, registry, trust
+from chainward.adapters.sql import delivery, policy, portfolio, publications, registry, trust
 from chainward.adapters.sql.delivery import SqlDecisionReader, SqlDeliveryStore
 from chainward.adapters.sql.policy import SqlPolicyStore
 from chainward.adapters.sql.portfolio import SqlPortfolioStore
+from chainward.adapters.sql.publications import SqlPublications
 from chainward.adapters.sql.registry import SqlRegistryStore
 from chainward.adapters.sql.trust import SqlTrustStore
 from chainward.adapters.system import SystemEntropy
@@ -29,6 +30,7 @@ from chainward.delivery.admit import Admission, AdmissionRules, Controllers
 from chainward.delivery.image import ImagePlan, assemble
 from chainward.delivery.local import LocalRegistry
 from chainward.delivery.promote import Promoter, Verifier
+from chainward.delivery.publication import PublicationNotes
 from chainward.delivery.record import AdmissionRecord
 from chainward.delivery.record_evidence import EvidenceFollower
 from chainward.delivery.referrer import put_artifact
@@ -47,10 +49,12 @@ from chainward.portfolio.declare import Portfolios
 from chainward.portfolio.model import Environment, NamespacePattern, Service
 from chainward.registry.model import RepositoryRules
 from chainward.registry.registry import open_registry
+from chainward.trust.held import LedgerEntries
 from chainward.trust.model import TrustedLog
 from chainward.trust.rekor import Rekor
 from chainward.trust.sign import sign_statement
 from chainward.trust.signers import Signers
+from chainward.trust.verify import OwnRecords
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -72,6 +76,7 @@ WRITES: Final = {
     **delivery.WRITES,
     **policy.WRITES,
     **portfolio.WRITES,
+    **publications.WRITES,
     **registry.WRITES,
     **trust.WRITES,
 }
@@ -148,12 +153,20 @@ class Rig:
         self.blob_folder = folder / "blobs"
         rules = RepositoryRules(tuple(map(RepositoryPattern, mutable_tags)))
         self.registry = open_registry(
-            SqlRegistryStore(database), blobs, blobs, self.ledger, self.clock, SystemEntropy(), rules=rules
+            SqlRegistryStore(database),
+            blobs,
+            blobs,
+            self.ledger,
+            self.clock,
+            SystemEntropy(),
+            rules=rules,
+            notes=PublicationNotes(),
         )
         log = TrustedLog.of(SIGNATURES_ORIGIN, SIGNATURES.signer.public_key)
         self.trust = SqlTrustStore(database, (log,))
+        self.own = OwnRecords(LedgerEntries(self.ledger), SqlPublications(database))
         self.signers = Signers(self.ledger, self.trust, self.clock)
-        self.rekor = Rekor(self.ledger, log)
+        self.rekor = Rekor(self.ledger, lambda: log)
         self.policies = Policies(self.ledger, SqlPolicyStore(database))
         self.portfolios = Portfolios(self.ledger, SqlPortfolioStore(database), self.clock)
         self.store = SqlDeliveryStore(database)
@@ -167,6 +180,7 @@ class Rig:
             self.portfolios,
             self.clock,
             platform_key=self.platform_key.public_key.fingerprint,
+            own=self.own,
         )
         self.record = AdmissionRecord(self.ledger, self.store, self.clock)
         self.rules = AdmissionRules(hosts=frozenset({HOST}), repositories=rules, controllers=controllers)
@@ -179,9 +193,9 @@ class Rig:
             self.store,
             self.ledger,
             self.clock,
-            Verifier("https://platform.test", HOST, self.platform_key, self.rekor.on_behalf_of),
+            Verifier("https://platform.test", HOST, self.platform_key, lambda _: self.rekor),
         )
-        self.follower = EvidenceFollower(self.ledger, self.store, self.registry, self.trust)
+        self.follower = EvidenceFollower(self.ledger, self.store, self.registry, self.trust, own=self.own)
 
     def prepare(self) -> Rig:
         """Declare environments and a service, trust the release key and the platform's own, activate a policy."""
@@ -244,7 +258,7 @@ class Rig:
         return statement_of_sbom("web", digest, encode_bom(bom))
 
     def sign(self, statement: Statement, key: PrivateKey | None = None) -> bytes:
-        return sign_statement(statement, key or self.release_key, self.rekor.on_behalf_of(CONTEXT))
+        return sign_statement(statement, key or self.release_key, self.rekor)
 
     def push(
         self,

@@ -196,7 +196,7 @@ def test_a_summary_signed_by_anybody_else_promotes_nothing(rig: Rig) -> None:
     rig.push(release)
     rig.attach(release, rig.sign(_forged(rig, release.digest)))
     stranger = generate(Scheme.ECDSA_P256_SHA256)
-    rig.attach(release, sign_statement(_forged(rig, release.digest), stranger, rig.rekor.on_behalf_of(CONTEXT)))
+    rig.attach(release, sign_statement(_forged(rig, release.digest), stranger, rig.rekor))
     assert _gathered(rig, release.digest).promotions == ()
 
 

@@ -128,7 +128,7 @@ def test_a_bundle_of_another_image_is_not_published_beside_this_one(rig: Rig) ->
             REPOSITORY,
             Tag("1"),
             Layout(release),
-            bundles=[sign_digest(Digest.of(b"file"), rig.release_key, rig.rekor.on_behalf_of(CONTEXT))],
+            bundles=[sign_digest(Digest.of(b"file"), rig.release_key, rig.rekor)],
         )
     assert client.calls == []
 

@@ -12,8 +12,10 @@ __all__ = ["FACTS", "AttestationRejected", "Attested", "Completed"]
 class Attested(FactBody, frozen=True, kw_only=True):
     """A verified statement about an artifact came in.
 
-    ``builder`` is the builder that provenance names, None for other statements; ``isolated`` says that the platform
-    counts this builder as isolated.
+    ``signers`` are all trusted signers that it is by, ``signer`` the first of them. With an ``identity``, for which
+    ``issuer`` vouched, the ``fingerprint`` is that of the certificate, else that of the key. ``signed_at`` is the
+    earliest proven time, None when nothing proves one. ``builder`` is the builder that provenance names, None for other
+    statements; ``isolated`` says that the platform counts this builder as isolated.
     """
 
     schema: ClassVar[str] = "attest.attested/1"
@@ -23,15 +25,23 @@ class Attested(FactBody, frozen=True, kw_only=True):
     digest: str
     predicate_type: str
     signer: str
+    signers: tuple[str, ...] = ()
     fingerprint: str
+    identity: str | None = None
+    issuer: str | None = None
+    signed_at: str | None = None
     bundle_digest: str
+    log_origin: str = ""
     log_index: int
     builder: str | None = None
     isolated: bool = False
 
     def subjects(self) -> tuple[str, ...]:
-        """Return the artifact, the bundle and the key."""
-        return (self.digest, self.bundle_digest, f"key:sha256:{self.fingerprint}")
+        """Return the artifact, the bundle, and the key or the certificate and its identity."""
+        if self.identity is None:
+            return (self.digest, self.bundle_digest, f"key:sha256:{self.fingerprint}")
+        by = (f"certificate:sha256:{self.fingerprint}", f"identity:{self.identity}")
+        return (self.digest, self.bundle_digest, *by)
 
 
 class Completed(FactBody, frozen=True, kw_only=True):

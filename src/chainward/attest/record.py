@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from chainward.attest.facts import AttestationRejected, Attested, Completed
 from chainward.formats.intoto import SLSA_PROVENANCE
 from chainward.formats.slsa import decode_provenance
+from chainward.kernel.instant import rfc3339
 from chainward.kernel.problem import Problem
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["attested", "completed", "rejected"]
 
 _MAX_TEXT: Final = 500
+_MAX_SIGNERS: Final = 16
 
 
 def attested(
@@ -39,8 +41,13 @@ def attested(
         digest=str(digest),
         predicate_type=found.predicate_type[:_MAX_TEXT],
         signer=found.signer,
+        signers=found.signers[:_MAX_SIGNERS],
         fingerprint=found.fingerprint,
+        identity=found.identity.subject[:_MAX_TEXT] if found.identity else None,
+        issuer=found.identity.issuer[:_MAX_TEXT] if found.identity else None,
+        signed_at=rfc3339(found.signed_at) if found.signed_at else None,
         bundle_digest=str(found.bundle_digest),
+        log_origin=found.log_origin,
         log_index=found.log_index,
         builder=None if builder is None else builder[:_MAX_TEXT],
         isolated=builder in isolated_builders,

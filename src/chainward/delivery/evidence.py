@@ -25,7 +25,7 @@ from chainward.kernel.digest import Digest
 from chainward.kernel.problem import Kind, Problem
 from chainward.policy.model import RejectedEvidence, SbomEvidence
 from chainward.registry.model import ArtifactTypes
-from chainward.trust.verify import verify_bundle
+from chainward.trust.verify import OwnRecords, verify_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -62,11 +62,13 @@ def gather(
     *,
     platform_key: str,
     check_time: Callable[[], None],
+    own: OwnRecords = OwnRecords(),  # noqa: B008 - frozen
 ) -> Gathered:
     """Return the evidence about ``digest`` in ``repository``.
 
     ``platform_key`` is the fingerprint whose verification summaries count as promotions; ``check_time`` is called
-    before every piece and raises when there is no time left.
+    before every piece and raises when there is no time left. Without the platform's ``own`` records a statement counts
+    wherever its signer may say it, also where it was only copied to.
 
     Raises:
         Problem: of a kind in :data:`FAILURES`, when the registry failed; nothing can be said about the evidence then.
@@ -80,7 +82,7 @@ def gather(
         try:
             data = read_bundle(source, repository, referrer.digest, min(left, MAX_BUNDLE))
             left -= len(data)
-            statements.append(verify_bundle(data, root, subject=digest, repository=repository))
+            statements.append(verify_bundle(data, root, subject=digest, repository=repository, own=own))
         except Problem as problem:
             if problem.kind in FAILURES:
                 raise
@@ -130,11 +132,14 @@ class _Reader:
             try:
                 if statement.predicate_type == CYCLONEDX:
                     sboms.append(_sbom(statement))
-                elif statement.predicate_type == VSA and statement.fingerprint == self.platform_key:
+                elif statement.predicate_type == VSA and self._is_ours(statement):
                     promotions.extend(promotions_in(statement, self.repository, self.digest))
             except Problem as problem:
                 self.rejected.append(RejectedEvidence(problem.code, problem.message, statement.bundle_digest))
         return tuple(sboms), tuple(promotions)
+
+    def _is_ours(self, statement: VerifiedStatement) -> bool:
+        return statement.identity is None and statement.fingerprint == self.platform_key
 
 
 def _sbom(statement: VerifiedStatement) -> SbomEvidence:

@@ -24,7 +24,7 @@ from chainward.kernel.identity import PLATFORM, Context
 from chainward.kernel.name import RepositoryName
 from chainward.kernel.problem import Problem
 from chainward.registry.facts import Pushed
-from chainward.trust.verify import verify_bundle
+from chainward.trust.verify import OwnRecords, verify_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +55,7 @@ class EvidenceFollower:
         *,
         demanded: frozenset[str] = DEMANDED,
         isolated_builders: frozenset[str] = frozenset(),
+        own: OwnRecords = OwnRecords(),  # noqa: B008 - frozen
     ) -> None:
         self._ledger = ledger
         self._store = store
@@ -62,6 +63,7 @@ class EvidenceFollower:
         self._trust = trust
         self._demanded = demanded
         self._isolated_builders = isolated_builders
+        self._own = own
 
     def catch_up(self) -> int:
         """Look at everything that was pushed since the last time; returns how many facts were stated.
@@ -110,7 +112,8 @@ class EvidenceFollower:
         try:
             data = read_bundle(self._source, repository, referrer, MAX_BUNDLE)
             bundle = Digest.of(data)
-            found = verify_bundle(data, self._trust.snapshot().root, subject=subject, repository=repository)
+            root = self._trust.snapshot().root
+            found = verify_bundle(data, root, subject=subject, repository=repository, own=self._own)
         except Problem as problem:
             if problem.kind in FAILURES:
                 raise
@@ -121,7 +124,8 @@ class EvidenceFollower:
         if self._store.is_complete(repository, subject):
             return 0
         root = self._trust.snapshot().root
-        gathered = gather(self._source, repository, subject, root, platform_key="", check_time=_unhurried)
+        where = (self._source, repository, subject, root)
+        gathered = gather(*where, platform_key="", check_time=_unhurried, own=self._own)
         found = completeness(self._demanded, gathered.statements, subject)
         if not found.is_complete:
             return 0

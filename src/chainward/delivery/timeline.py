@@ -59,7 +59,8 @@ class Timelines:
             for referrer in _referrers(found.values(), str(digest)):
                 found |= self._facts(view, referrer, limit, before)
             newest = sorted(found)[-limit:]
-            events = tuple(Event(found[index], self._ledger.prover.leaf(view, self._origin, index)) for index in newest)
+            head = view.head(self._origin)
+            events = tuple(Event(found[index], self._ledger.prover.leaf(view, head, index)) for index in newest)
         return Timeline(digest, events, is_cut=len(found) >= limit)
 
     def proof(self, index: int) -> Inclusion:

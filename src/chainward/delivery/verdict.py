@@ -21,6 +21,7 @@ from chainward.kernel.problem import Problem
 from chainward.policy.decide import decide
 from chainward.policy.errors import PolicyAbsent
 from chainward.policy.model import Check, Evidence, Outcome, Question
+from chainward.trust.verify import OwnRecords
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -45,7 +46,8 @@ class Judge:
     """Decides about artifacts of our own registry. Thread-safe.
 
     ``platform_key`` is the fingerprint of the key that signs our verification summaries. ``host`` is what policies know
-    this registry by; its other names mean the same, or a verdict would depend on which of them somebody used.
+    this registry by; its other names mean the same, or a verdict would depend on which of them somebody used. Without
+    the platform's ``own`` records a statement would count wherever it was copied to.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Judge:
         platform_key: str,
         host: str = "",
         limits: CacheLimits = CacheLimits(),  # noqa: B008 - frozen
+        own: OwnRecords = OwnRecords(),  # noqa: B008 - frozen
     ) -> None:
         self._reader = reader
         self._evidence = evidence
@@ -70,6 +73,7 @@ class Judge:
         self._platform_key = platform_key
         self._host = host
         self._cache = VerdictCache(limits)
+        self._own = own
 
     def read(self, repository: RepositoryName, reference: Tag | Digest, environment: str) -> Snapshot:
         """Return the present state of an artifact and of everything that a decision about it depends on."""
@@ -141,6 +145,7 @@ class Judge:
             self._trust.snapshot().root,
             platform_key=self._platform_key,
             check_time=lambda: self._check_time(deadline),
+            own=self._own,
         )
         question = Question(
             repository=state.repository,

@@ -16,7 +16,6 @@ __all__ = [
     "AuthorityEstablished",
     "AuthorityRetired",
     "CertificateIssued",
-    "SignatureLogged",
     "SignatureRevocationStated",
     "SignerDistrust",
     "SignerTrusted",
@@ -86,25 +85,6 @@ class SignatureRevocationStated(FactBody, frozen=True, kw_only=True):
         if self.match is not None:
             return _named("", self.match)
         return (f"entry:{self.target}",) if self.by == "entry" else (f"{self.by}:sha256:{self.target}",)
-
-
-class SignatureLogged(FactBody, frozen=True, kw_only=True):
-    """A signature entered the signature log, whoever made it.
-
-    ``leaf`` is the hash of its leaf: the fact commits in one transaction with the entry, before that has an index.
-    """
-
-    schema: ClassVar[str] = "trust.signature-logged/1"
-    feeds: ClassVar[tuple[str, ...]] = ("F1",)
-
-    origin: str
-    leaf: str
-    fingerprint: str
-    digest: str
-
-    def subjects(self) -> tuple[str, ...]:
-        """Return the key that signed, and the digest that was signed (for a statement, that of its PAE)."""
-        return (f"key:sha256:{self.fingerprint}", self.digest)
 
 
 class AuthorityEstablished(FactBody, frozen=True, kw_only=True):
@@ -203,7 +183,6 @@ FACTS: Final[tuple[type[FactBody], ...]] = (
     SignerTrusted,
     SignerDistrust,
     SignatureRevocationStated,
-    SignatureLogged,
     AuthorityEstablished,
     AuthorityRetired,
     AuthorityCompromised,

@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from chainward.formats.bundle import LogEntry
     from chainward.formats.rekor import HashedRekord
+    from chainward.kernel.digest import Digest
     from chainward.keys.model import PublicKey, Scheme
     from chainward.keys.ports import DigestSigner
     from chainward.keys.uri import KeyReference
@@ -16,12 +19,14 @@ if TYPE_CHECKING:
     from chainward.trust.material import TrustedAuthority
     from chainward.trust.model import TrustedLog, TrustSnapshot
     from chainward.trust.principal import VerifiedToken
+    from chainward.trust.published import Publication
 
 __all__ = [
     "AuthorityStore",
     "HeldEntries",
     "IssuingAuthorities",
     "KeyVault",
+    "PublicationRecord",
     "SignatureLog",
     "TokenVerifier",
     "TrustStore",
@@ -37,6 +42,14 @@ class TrustStore(Protocol):
 
     def snapshot(self) -> TrustSnapshot:
         """Return the present root with its epoch; cheap while nothing changes."""
+        ...
+
+
+class PublicationRecord(Protocol):
+    """Where signatures came in. Any thread may call it; what was first stays first."""
+
+    def publications(self, signature: Digest) -> Sequence[Publication]:
+        """Return the repositories that a signature came into, the first first; see :mod:`chainward.trust.published`."""
         ...
 
 

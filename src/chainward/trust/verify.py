@@ -1,69 +1,113 @@
 """Bundles in, verified values out; pure, without network or clock, and the only maker of verified values.
 
-A bundle holds what was signed (a DSSE envelope around an in-toto statement, or the digest of a file), one signature and
-one log entry. The checks run in this order, and the first that fails is the answer:
+:mod:`chainward.trust.prove` says what a bundle proves: who signed what, logged where, when. Here that is held against
+what the platform believes of whom. The checks run in this order, and the first that fails is the answer:
 
-1. ``input-too-large``, ``bundle-malformed``: it is a bundle of the right content, with one signature;
-2. ``log-entry-missing``: it has a log entry with an inclusion proof;
-3. ``signer-unknown``, ``signer-distrusted``: its key is that of a trusted signer;
-4. ``signature-invalid``: that key made the signature over the PAE, or over the digest;
-5. ``log-untrusted``, ``log-entry-mismatch``, ``checkpoint-invalid``, ``inclusion-proof-invalid``: a trusted log holds
-   this very signature (:mod:`chainward.trust.logged`);
-6. ``bundle-malformed``: what was signed is an in-toto statement; strangers' payloads are never parsed;
-7. ``subject-mismatch``: it is about the digest in question;
-8. ``signer-not-allowed``: the signer may say this kind of thing, about this repository.
+1. everything that proving checks, in its order; a key is looked up among the trusted signers (``signer-unknown``);
+2. ``signature-revoked``: neither its certificate, identity, key nor log entry was revoked for that time;
+3. ``signer-unknown``: some trusted signer means the identity in the certificate;
+4. ``signer-distrusted``: one of them is trusted, or was when the signature was proven to exist;
+5. ``bundle-malformed``: what was signed is an in-toto statement (or a file); strangers' payloads are never parsed;
+6. ``subject-mismatch``: it is about the digest in question;
+7. ``signer-not-allowed``: one of them may say this kind of thing, about this repository: the wrong attestor's valid
+   signature is a failed check;
+8. ``statement-unpublished``, ``statement-replayed``: it was first published in this repository, or one of them is
+   believed in all of its repositories (:mod:`chainward.trust.published`).
 
-The key is found by its fingerprint: the bundle's key hint if that is one (hex, or base64 of the 32 bytes as cosign
-writes it), else the key in the log entry. Either only selects; the signature and the rebuilt log entry decide. Nothing
-else that a bundle says about itself counts: DSSE ``keyid``, ``integratedTime``, promises, timestamps, unknown members.
+Each check keeps only those signers that pass it, so the verified value names exactly those for whom all of it holds.
 
-A bundle names no repository. For images, give ``repository``: what a signer of ``shop/**`` said counts only there.
+A bundle names no repository. For images, give ``repository``: what a signer of ``shop/**`` said counts only there. And
+give the platform's ``own`` records, or a statement counts in every repository of its signer, wherever it was copied to.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-import re
-from typing import TYPE_CHECKING, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
-from chainward.formats.bundle import decode_bundle
 from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO
-from chainward.formats.errors import Malformed, TooLarge, Unsupported
+from chainward.formats.errors import Malformed, Unsupported
 from chainward.formats.intoto import decode_statement
-from chainward.formats.rekor import parse_body
 from chainward.kernel.digest import Algorithm, Digest
-from chainward.kernel.problem import Problem
 from chainward.trust.errors import (
     BundleMalformed,
-    LogEntryMismatch,
-    LogEntryMissing,
+    SignatureRevoked,
     SignerDistrusted,
     SignerNotAllowed,
     SignerUnknown,
+    StatementReplayed,
+    StatementUnpublished,
     SubjectMismatch,
 )
-from chainward.trust.logged import Signed, log_of, verify_body, verify_logged
+from chainward.trust.match import trust_command
 from chainward.trust.model import MESSAGE_SIGNATURE, SEAL, VerifiedArtifact, VerifiedStatement
+from chainward.trust.prove import prove_bundle
+from chainward.trust.proven import MessageDigest, ProvenCertificate, ProvenKey, StatementPayload
+from chainward.trust.published import earliest, first_within, signature_of
+from chainward.trust.revocations import Made, revocation_of
 
 if TYPE_CHECKING:
-    from chainward.formats.bundle import Bundle, LogEntry
+    from collections.abc import Sequence
+    from datetime import datetime
+
     from chainward.formats.intoto import Statement
     from chainward.kernel.name import RepositoryName
-    from chainward.trust.model import TrustedLog, TrustedSigner, TrustRoot
+    from chainward.keys.model import PublicKey
+    from chainward.trust.identity import Identity
+    from chainward.trust.model import TrustedSigner, TrustRoot
+    from chainward.trust.ports import HeldEntries, PublicationRecord
+    from chainward.trust.proven import Proven
+    from chainward.trust.published import Publication
 
-__all__ = ["verify_artifact", "verify_bundle"]
+__all__ = ["OwnRecords", "made_of", "verify_artifact", "verify_bundle"]
 
-_HEX: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})\Z")
-_FINGERPRINT_SIZE: Final = 32
-_SHA256: Final = "SHA2_256"
+_HASHES: Final = {algorithm.value for algorithm in Algorithm}
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRecords:
+    """What the platform itself wrote down, and a bundle cannot say: entries of its logs, and where things came in."""
+
+    held: HeldEntries | None = None
+    publications: PublicationRecord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Believed:
+    """A proven signature, and those of the trusted signers for whom every check so far holds."""
+
+    proven: Proven
+    signers: tuple[TrustedSigner, ...]
+
+    @property
+    def identity(self) -> Identity | None:
+        signer = self.proven.signer
+        return signer.identity if isinstance(signer, ProvenCertificate) else None
+
+    def common(self, published_at: datetime | None) -> dict[str, Any]:
+        """Return what a verified value says, whatever was signed."""
+        return {
+            "signers": tuple(signer.name for signer in self.signers),
+            "fingerprint": self.proven.signer.fingerprint,
+            "log_origin": self.proven.log.origin,
+            "log_index": self.proven.log_index,
+            "bundle_digest": self.proven.bundle_digest,
+            "identity": self.identity,
+            "signed_at": self.proven.signed_at,
+            "published_at": published_at,
+            "seal": SEAL,
+        }
 
 
 def verify_bundle(
-    data: bytes, root: TrustRoot, *, subject: Digest | None, repository: RepositoryName | None
+    data: bytes,
+    root: TrustRoot,
+    *,
+    subject: Digest | None,
+    repository: RepositoryName | None,
+    own: OwnRecords = OwnRecords(),
 ) -> VerifiedStatement:
-    """Return the statement in a bundle, once everything in it is proven.
+    """Return the statement in a bundle, once everything in it is proven and its signer may say it.
 
     ``subject`` is the digest that the statement must be about; several subjects are fine if it is one of them, for each
     of them was stated. Only pass None for it, or for ``repository``, if what is returned is bound to them elsewhere.
@@ -71,138 +115,121 @@ def verify_bundle(
     Raises:
         Problem: the first failed check, as the module lists them.
     """
-    bundle, entry = _read(data)
-    envelope = bundle.envelope
-    if envelope is None:
+    believed = _believe(data, root, own.held)
+    payload = believed.proven.payload
+    if not isinstance(payload, StatementPayload):
         raise BundleMalformed("the bundle signs a file, it holds no statement")
-    if envelope.payload_type != PAYLOAD_TYPE_INTOTO:
-        raise BundleMalformed(f"the payload is of type {envelope.payload_type[:80]!r}, not {PAYLOAD_TYPE_INTOTO}")
-    digest = hashlib.sha256(envelope.pae()).digest()
-    signer, log = _prove(bundle, entry, digest, envelope.signatures[0].sig, root)
-    statement = _statement(envelope.payload)
+    statement = _statement(payload)
     if subject is not None and not statement.is_about(subject):
         raise _mismatch(statement, subject)
-    _check_scope(signer, statement.predicate_type, repository)
-    return VerifiedStatement(
-        statement=statement,
-        signers=(signer.name,),
-        fingerprint=signer.fingerprint,
-        subjects=_digests(statement),
-        log_origin=log.origin,
-        log_index=entry.log_index,
-        bundle_digest=Digest.of(data),
-        seal=SEAL,
-    )
+    allowed = _allowed(believed, statement.predicate_type, repository)
+    bound, published_at = _bound(allowed, repository, own.publications)
+    return VerifiedStatement(statement=statement, subjects=_digests(statement), **bound.common(published_at))
 
 
 def verify_artifact(
-    data: bytes, root: TrustRoot, *, digest: Digest, repository: RepositoryName | None
+    data: bytes,
+    root: TrustRoot,
+    *,
+    digest: Digest,
+    repository: RepositoryName | None,
+    own: OwnRecords = OwnRecords(),
 ) -> VerifiedArtifact:
-    """Return the proof that a trusted signer signed the file with this ``digest`` (sha256).
+    """Return the proof that a trusted signer signed the file with this ``digest``.
 
     The signer must be trusted for the predicate type ``message-signature``, or for all.
 
     Raises:
         Problem: the first failed check, as the module lists them.
     """
-    bundle, entry = _read(data)
-    message = bundle.message_signature
-    if message is None:
+    believed = _believe(data, root, own.held)
+    message = believed.proven.payload
+    if not isinstance(message, MessageDigest):
         raise BundleMalformed("the bundle holds a statement, it does not sign a file")
-    if message.digest_algorithm != _SHA256 or len(message.digest) != _FINGERPRINT_SIZE:
-        raise BundleMalformed(f"the signed digest is not a {_SHA256}")
-    signer, log = _prove(bundle, entry, message.digest, message.signature, root)
-    if digest != Digest(Algorithm.SHA256, message.digest.hex()):
+    if message.hash_name not in _HASHES:
+        raise BundleMalformed(f"the signed digest is a {message.hash_name}, which names no file here")
+    signed = Digest(Algorithm(message.hash_name), message.digest.hex())
+    if digest != signed:
         raise SubjectMismatch(
-            f"the bundle signs sha256:{message.digest.hex()}, not {digest}",
+            f"the bundle signs {signed}, not {digest}",
             hint="Give the file that was signed, or the bundle of this file.",
         )
-    _check_scope(signer, MESSAGE_SIGNATURE, repository)
-    return VerifiedArtifact(
-        digest=digest,
-        signers=(signer.name,),
-        fingerprint=signer.fingerprint,
-        log_origin=log.origin,
-        log_index=entry.log_index,
-        bundle_digest=Digest.of(data),
-        seal=SEAL,
+    allowed = _allowed(believed, MESSAGE_SIGNATURE, repository)
+    bound, published_at = _bound(allowed, repository, own.publications)
+    return VerifiedArtifact(digest=digest, **bound.common(published_at))
+
+
+def made_of(proven: Proven) -> Made:
+    """Return what revocations ask of a proven signature."""
+    signer = proven.signer
+    is_certificate = isinstance(signer, ProvenCertificate)
+    return Made(
+        key=signer.public_key.fingerprint,
+        certificate=signer.fingerprint if is_certificate else "",
+        identity=signer.identity if is_certificate else None,
+        log_origin=proven.log.origin,
+        log_index=proven.log_index,
+        earliest=signer.not_before if is_certificate else None,
+        latest=proven.signed_at,
     )
 
 
-def _read(data: bytes) -> tuple[Bundle, LogEntry]:
+def _believe(data: bytes, root: TrustRoot, held: HeldEntries | None) -> _Believed:
+    """Prove a bundle, and find who of the trusted signers made it."""
+
+    def find_key(fingerprint: str) -> PublicKey | None:
+        signer = root.signer(fingerprint)
+        return None if signer is None else signer.public_key
+
+    proven = prove_bundle(data, root.material, find_key=find_key, held=held)
+    if root.revocations:
+        revocation = revocation_of(made_of(proven), root.revocations)
+        if revocation is not None:
+            raise SignatureRevoked(
+                f"the signature was revoked by {revocation.by} {revocation.target}: {revocation.reason}",
+                details={"by": revocation.by.value, "target": revocation.target},
+            )
+    known = _known(proven, root)
+    believed = tuple(signer for signer in known if signer.is_believed(proven.signed_at))
+    if not believed:
+        raise _distrusted(known[0], proven)
+    return _Believed(proven, believed)
+
+
+def _known(proven: Proven, root: TrustRoot) -> tuple[TrustedSigner, ...]:
+    match proven.signer:
+        case ProvenKey(public_key=key):
+            found = root.signer(key.fingerprint)
+            known = () if found is None else (found,)
+        case ProvenCertificate(identity=identity):
+            known = root.signers_of(identity)
+            if not known:
+                raise SignerUnknown(
+                    f"signed by a stranger: {identity.subject[:300]}, for whom {identity.issuer[:300]} vouches, "
+                    "is not trusted here",
+                    details={"identity": identity.subject, "issuer": identity.issuer},
+                    hint=f"Ask an admin to trust this identity: {trust_command(identity)}",
+                )
+    if not known:
+        raise SignerUnknown("signed by a stranger")
+    return known
+
+
+def _distrusted(signer: TrustedSigner, proven: Proven) -> SignerDistrusted:
+    since = signer.distrusted_since
+    when = "" if since is None else f" since {since:%F %T}Z, and nothing proves that it was signed before"
+    kind = "key" if signer.public_key is not None else "certificate"
+    return SignerDistrusted(
+        f"signer {signer.name} ({kind} sha256:{proven.signer.fingerprint}) is not trusted any more{when}",
+        details={"signer": signer.name, "fingerprint": proven.signer.fingerprint},
+    )
+
+
+def _statement(payload: StatementPayload) -> Statement:
+    if payload.payload_type != PAYLOAD_TYPE_INTOTO:
+        raise BundleMalformed(f"the payload is of type {payload.payload_type[:80]!r}, not {PAYLOAD_TYPE_INTOTO}")
     try:
-        bundle = decode_bundle(data)
-    except TooLarge:
-        raise
-    except Unsupported as problem:
-        if problem.details.get("what") == "log entry":
-            raise LogEntryMissing("the log entry in the bundle has no inclusion proof") from None
-        raise BundleMalformed(problem.message) from None
-    except Problem as problem:
-        raise BundleMalformed(problem.message) from None
-    if not bundle.entries:
-        raise LogEntryMissing("the bundle has no log entry: nobody can see that this signature was made")
-    if len(bundle.entries) > 1:
-        raise BundleMalformed(f"the bundle has {len(bundle.entries)} log entries, not one")
-    return bundle, bundle.entries[0]
-
-
-def _prove(
-    bundle: Bundle, entry: LogEntry, digest: bytes, signature: bytes, root: TrustRoot
-) -> tuple[TrustedSigner, TrustedLog]:
-    """Return who signed ``digest`` and which log holds that."""
-    signer = _signer(bundle, entry, root)
-    key = signer.public_key
-    key.verify_prehashed(digest, signature)
-    log = log_of(entry, root.material)
-    verify_body(entry, Signed(digest, signature, key))
-    verify_logged(entry, log)
-    return signer, log
-
-
-def _signer(bundle: Bundle, entry: LogEntry, root: TrustRoot) -> TrustedSigner:
-    if bundle.certificates:
-        raise SignerUnknown(
-            "signed with a certificate, and no certificate authority is trusted here",
-            hint="Sign with a key that is trusted here: chainward attest --key file:release.key",
-        )
-    fingerprint = _hinted(bundle.key_hint or "") or _logged_key(entry)
-    signer = root.signer(fingerprint)
-    if signer is None:
-        raise SignerUnknown(
-            f"signed by a stranger: key sha256:{fingerprint} is not trusted here", details={"fingerprint": fingerprint}
-        )
-    if signer.distrusted_at is not None:
-        raise SignerDistrusted(
-            f"signer {signer.name} (key sha256:{fingerprint}) is not trusted any more",
-            details={"signer": signer.name, "fingerprint": fingerprint},
-        )
-    return signer
-
-
-def _hinted(hint: str) -> str | None:
-    """Return the fingerprint that a key hint is, or None if it is something else."""
-    match = _HEX.match(hint)
-    if match is not None:
-        return match[1]
-    try:
-        digest = base64.b64decode(hint, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return digest.hex() if len(digest) == _FINGERPRINT_SIZE else None
-
-
-def _logged_key(entry: LogEntry) -> str:
-    try:
-        logged = parse_body(entry.body)
-    except Problem as problem:
-        raise LogEntryMismatch(f"the log entry cannot be read: {problem.message}") from None
-    return hashlib.sha256(logged.public_key_der or logged.certificate_der).hexdigest()
-
-
-def _statement(payload: bytes) -> Statement:
-    try:
-        return decode_statement(payload)
+        return decode_statement(payload.payload)
     except (Malformed, Unsupported) as problem:
         raise BundleMalformed(problem.message) from None
 
@@ -219,9 +246,51 @@ def _mismatch(statement: Statement, subject: Digest) -> SubjectMismatch:
     )
 
 
-def _check_scope(signer: TrustedSigner, predicate_type: str, repository: RepositoryName | None) -> None:
-    details = {"signer": signer.name, "fingerprint": signer.fingerprint}
-    if not signer.states(predicate_type):
-        raise SignerNotAllowed(f"signer {signer.name} is not trusted for {predicate_type[:200]}", details=details)
-    if repository is not None and not signer.covers(repository):
-        raise SignerNotAllowed(f"signer {signer.name} is not trusted for repository {repository}", details=details)
+def _allowed(believed: _Believed, predicate_type: str, repository: RepositoryName | None) -> _Believed:
+    """Keep the signers whose scope has this kind of statement, and this repository."""
+    details = _details(believed)
+    stating = [signer for signer in believed.signers if signer.states(predicate_type)]
+    if not stating:
+        raise SignerNotAllowed(f"{_names(believed)} is not trusted for {predicate_type[:200]}", details=details)
+    covering = [signer for signer in stating if repository is None or signer.covers(repository)]
+    if not covering:
+        raise SignerNotAllowed(f"{_names(believed)} is not trusted for repository {repository}", details=details)
+    return _Believed(believed.proven, tuple(covering))
+
+
+def _bound(
+    believed: _Believed, repository: RepositoryName | None, record: PublicationRecord | None
+) -> tuple[_Believed, datetime | None]:
+    """Keep the signers for whom the signature belongs to this repository; and return when it was first published."""
+    if repository is None or record is None:
+        return believed, None
+    proven = believed.proven
+    publications = record.publications(signature_of(proven.payload, proven.signature))
+    bound = [
+        signer for signer in believed.signers if signer.portable or first_within(publications, signer) == repository
+    ]
+    if not bound:
+        raise _elsewhere(believed, repository, publications)
+    return _Believed(proven, tuple(bound)), earliest(publications)
+
+
+def _elsewhere(believed: _Believed, repository: RepositoryName, publications: Sequence[Publication]) -> Exception:
+    first = next(filter(None, (first_within(publications, signer) for signer in believed.signers)), None)
+    if first is None:
+        return StatementUnpublished(f"nothing tells where what {_names(believed)} signed was first published")
+    return StatementReplayed(
+        f"what {_names(believed)} signed was first published in {first}, and does not count in {repository}",
+        details={**_details(believed), "published_in": str(first)},
+    )
+
+
+def _names(believed: _Believed) -> str:
+    names = ", ".join(signer.name for signer in believed.signers)
+    who = f"signer {names}" if len(believed.signers) == 1 else f"each of the signers {names}"
+    return who if believed.identity is None else f"{who} ({believed.identity.subject[:200]})"
+
+
+def _details(believed: _Believed) -> dict[str, Any]:
+    details = {"signer": believed.signers[0].name, "fingerprint": believed.proven.signer.fingerprint}
+    identity = believed.identity
+    return details if identity is None else {**details, "identity": identity.subject, "issuer": identity.issuer}

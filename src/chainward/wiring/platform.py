@@ -37,7 +37,9 @@ if TYPE_CHECKING:
     from chainward.trust.ports import SignatureLog, TrustStore
     from chainward.trust.rekor import Rekor
     from chainward.trust.revocations import SignatureRevocations
+    from chainward.trust.shards import Shards
     from chainward.trust.signers import Signers
+    from chainward.trust.verify import OwnRecords
     from chainward.wiring.trust import TrustServices
 
 __all__ = ["Platform"]
@@ -77,7 +79,8 @@ class Platform:
             self.authenticator, self.tokens = self._open_access()
             self.portfolios, self.policies = self._open_declarations()
             self.trust, self.signers = self._open_trust()
-            self.signature_revocations = self._open_signature_revocations()
+            self.shards, self.rekor = self._open_shards()
+            self.own_records, self.signature_revocations = self._open_records()
             self.registry = self._open_registry()
             self.reader, self._deliveries, self.judge = self._open_judge()
             self.promoter = self._open_promoter()
@@ -96,7 +99,12 @@ class Platform:
         self._closing.callback(self.followers.stop)
         builders = frozenset(self.config.gates.isolated_builders)
         evidence = EvidenceFollower(
-            self.ledger, self._deliveries, self.registry, self.trust, isolated_builders=builders
+            self.ledger,
+            self._deliveries,
+            self.registry,
+            self.trust,
+            isolated_builders=builders,
+            own=self.own_records,
         )
         stating = Periodic("evidence", _EVIDENCE_INTERVAL, evidence.catch_up, self._report)
         self.ledger.notify(stating.wake)
@@ -125,13 +133,6 @@ class Platform:
         facts = TrustedLog.of(self.facts_origin, self.keys.facts.public_key)
         return {"facts": facts, **self.services.logs()}
 
-    @property
-    def rekor(self) -> Rekor:
-        """The active signature log, as those see it who submit to it."""
-        from chainward.trust.rekor import Rekor
-
-        return Rekor(self.ledger, self.logs["signatures"])
-
     def trusted_root(self) -> bytes:
         """Return the Sigstore trusted root of the signature log."""
         from chainward.trust.root import trusted_root_json
@@ -142,8 +143,8 @@ class Platform:
         """Return the evidence about an artifact, verified now."""
         from chainward.delivery.evidence import gather
 
-        root = self.trust.snapshot().root
-        return gather(self.registry, repository, digest, root, platform_key=self._fingerprint, check_time=lambda: None)
+        where = (self.registry, repository, digest, self.trust.snapshot().root)
+        return gather(*where, platform_key=self._fingerprint, check_time=lambda: None, own=self.own_records)
 
     def anchor(self) -> None:
         """Let the facts log vouch for the other logs, and for the repeated admissions."""
@@ -176,7 +177,15 @@ class Platform:
         self._closing.close()
 
     def _on_behalf_of(self, context: Context) -> SignatureLog:
-        return self.rekor.on_behalf_of(context)
+        del context  # the log holds who signed; who asked for it stands in the facts of the verb
+        return self.rekor
+
+    def _open_shards(self) -> tuple[Shards, Rekor]:
+        from chainward.trust.rekor import Rekor
+        from chainward.trust.shards import Shards
+
+        shards = Shards(self.services.authorities.snapshot)
+        return shards, Rekor(self.ledger, shards.active)
 
     @property
     def _fingerprint(self) -> str:
@@ -241,14 +250,19 @@ class Platform:
         store = SqlTrustStore(self.database)
         return store, Signers(self.ledger, store, self.clock)
 
-    def _open_signature_revocations(self) -> SignatureRevocations:
+    def _open_records(self) -> tuple[OwnRecords, SignatureRevocations]:
+        from chainward.adapters.sql.publications import SqlPublications
+        from chainward.trust.held import LedgerEntries
         from chainward.trust.revocations import SignatureRevocations
+        from chainward.trust.verify import OwnRecords
 
-        return SignatureRevocations(self.ledger, self.trust, self.clock)
+        own = OwnRecords(LedgerEntries(self.ledger), SqlPublications(self.database))
+        return own, SignatureRevocations(self.ledger, self.trust, self.clock)
 
     def _open_registry(self) -> Registry:
         from chainward.adapters.blobs.local import LocalBlobs
         from chainward.adapters.sql.registry import SqlRegistryStore
+        from chainward.delivery.publication import PublicationNotes
         from chainward.registry.model import Limits, RepositoryRules
         from chainward.registry.registry import open_registry
 
@@ -257,7 +271,7 @@ class Platform:
         rules = RepositoryRules(settings.mutable)
         limits = Limits(settings.blob_limit, timedelta(hours=settings.upload_hours))
         tools = (self.ledger, self.clock, self.entropy)
-        return open_registry(store, blobs, blobs, *tools, rules=rules, limits=limits)
+        return open_registry(store, blobs, blobs, *tools, rules=rules, limits=limits, notes=PublicationNotes())
 
     def _open_judge(self) -> tuple[SqlDecisionReader, SqlDeliveryStore, Judge]:
         from chainward.adapters.sql.delivery import SqlDecisionReader, SqlDeliveryStore
@@ -273,6 +287,7 @@ class Platform:
             self.clock,
             platform_key=self._fingerprint,
             host=self.config.hosts[0],
+            own=self.own_records,
         )
         return reader, SqlDeliveryStore(self.database), judge
 

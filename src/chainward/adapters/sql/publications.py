@@ -1,0 +1,71 @@
+"""Where signatures came in: one row for each signature and repository, written with the manifest that brought it.
+
+Rows are only added, and a row that is added later stands later: which repository was first never changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from sqlalchemy import BigInteger, Column, String, Table, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from chainward.adapters.sql.metadata import METADATA, Instant
+from chainward.delivery.publication import NotePublication
+from chainward.kernel.name import RepositoryName
+from chainward.trust.published import Publication
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from chainward.adapters.sql.database import Database
+    from chainward.adapters.sql.writer import Handler, Scope
+    from chainward.kernel.digest import Digest
+    from chainward.ledger.model import Write
+
+__all__ = ["SIGNATURE_PUBLICATION", "WRITES", "SqlPublications"]
+
+SIGNATURE_PUBLICATION: Final = Table(
+    "signature_publication",
+    METADATA,
+    Column("signature", String, primary_key=True),
+    Column("repository", String, primary_key=True),
+    Column("published_at", Instant, nullable=False),
+    Column("fact_index", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+_MOST: Final = 1000
+_SELECT: Final = (
+    select(SIGNATURE_PUBLICATION)
+    .where(SIGNATURE_PUBLICATION.c.signature == bindparam("b_signature"))
+    .order_by(SIGNATURE_PUBLICATION.c.fact_index)
+    .limit(_MOST)
+)
+
+
+class SqlPublications:
+    """The PublicationRecord over SQLite or PostgreSQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def publications(self, signature: Digest) -> Sequence[Publication]:
+        """Return the first thousand repositories that a signature came into, in order."""
+        with self._database.read() as connection:
+            rows = connection.execute(_SELECT, {"b_signature": str(signature)})
+            return [Publication(RepositoryName(row.repository), row.published_at, row.fact_index) for row in rows]
+
+
+def _note(scope: Scope, write: NotePublication) -> None:
+    dialect: Any = postgresql if scope.dialect_name == "postgresql" else sqlite
+    row = {
+        "signature": str(write.signature),
+        "repository": str(write.repository),
+        "published_at": scope.now,
+        "fact_index": scope.fact_index,
+    }
+    scope.connection.execute(dialect.insert(SIGNATURE_PUBLICATION).values(row).on_conflict_do_nothing())
+
+
+WRITES: Final[Mapping[type[Write], Handler]] = {NotePublication: _note}
