@@ -19,14 +19,17 @@ from chainward.formats.fulcio import SUBJECT
 from chainward.keys.errors import KeyMalformed, KeyUnsupported
 from chainward.keys.local import generate
 from chainward.keys.model import PublicKey, Scheme
+from chainward.trust.chain import issued_by
 from chainward.trust.errors import CertificateForeign
 from chainward.trust.identity import IdentityKind, identity_of
 from chainward.trust.material import load_certificate
+from chainward.trust.sct import verify_sct
 
 if TYPE_CHECKING:
     from chainward.keys.local import PrivateKey
     from chainward.trust.ambient import IdentityToken
     from chainward.trust.identity import Identity
+    from chainward.trust.material import TrustMaterial
     from chainward.trust.ports import CertificateSource
 
 __all__ = ["CertifiedSigner", "certified_signer"]
@@ -56,21 +59,25 @@ class CertifiedSigner:
         return self._key.sign_prehashed(digest)
 
 
-def certified_signer(token: IdentityToken, source: CertificateSource) -> CertifiedSigner:
-    """Return a signer with a fresh key, certified for whom ``token`` is about; nothing is logged yet.
+def certified_signer(token: IdentityToken, source: CertificateSource, material: TrustMaterial) -> CertifiedSigner:
+    """Return a signer with a fresh key, certified for whom ``token`` is about; nothing is signed or logged yet.
+
+    ``material`` is what is believed, from a source that the authority's answer does not pass through.
 
     Raises:
         CertificateForeign: the certificate is for another key, or about somebody else.
         CertificateMalformed: the answer is no certificate, or names nobody.
-        Problem: the authority refuses, or cannot be reached.
+        Problem: the authority refuses, cannot be reached, or is not believed; or no trusted certificate log has it.
     """
     key = generate(Scheme.ECDSA_P256_SHA256)
     chain = source.certify(token, key)
     if not 1 <= len(chain) <= _MAX_CHAIN:
         raise CertificateForeign(f"the certificate authority answered with {len(chain)} certificates")
     _check_key(chain[0], key.public_key)
-    identity = identity_of(load_certificate(chain[0]))
+    certificate = load_certificate(chain[0])
+    identity = identity_of(certificate)
     _check_identity(identity, token)
+    verify_sct(certificate, issued_by(certificate, material).path.issuer, material.ct_logs)
     return CertifiedSigner(chain[0], identity, key)
 
 
