@@ -8,7 +8,6 @@ an answer has a limit in bytes and one in time, however slowly it trickles.
 from __future__ import annotations
 
 import ssl
-import threading
 import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -17,7 +16,7 @@ import httpx
 
 from chainward.adapters.oidc_keys import MAX_KEY_SET, parse_keys
 from chainward.formats.codec import decode_object
-from chainward.kernel.problem import Problem
+from chainward.formats.errors import Malformed, TooLarge
 from chainward.trust.errors import IssuerInvalid, IssuerUnreachable
 from chainward.trust.issuers import is_loopback
 
@@ -39,65 +38,52 @@ _REASON: Final = 200
 
 
 class IssuerDocuments:
-    """The documents of issuers, read over the network at each call. Thread-safe; :meth:`close` it at the end."""
+    """The documents of issuers, read over the network at each call; nothing is kept open between two. Thread-safe."""
 
     def __init__(self, *, seconds: float = _SECONDS) -> None:
         self._seconds = seconds
-        self._clients: dict[str, httpx.Client] = {}
-        self._lock = threading.Lock()
 
     def keys(self, issuer: Issuer, url: str) -> KeySet:
         """Return the keys of the issuer at ``url``.
 
         Raises:
             IssuerUnreachable: it does not answer, answers too much or too slowly, or says what is not believed.
+            IssuerInvalid: its configured certificates cannot be used.
         """
-        discovered = self._get(issuer, url.rstrip("/") + _WELL_KNOWN, _MAX_DISCOVERY)
-        try:
-            document = decode_object(discovered, limit=_MAX_DISCOVERY, what="discovery document")
-            key_url = _key_url(document, issuer, url)
-            return parse_keys(self._get(issuer, key_url, MAX_KEY_SET))
-        except IssuerUnreachable:
-            raise
-        except Problem as problem:
-            raise IssuerUnreachable(f"issuer {url}: {problem.message}") from problem
-
-    def close(self) -> None:
-        """Let go of all connections."""
-        with self._lock:
-            for client in self._clients.values():
-                client.close()
-            self._clients.clear()
-
-    def _get(self, issuer: Issuer, url: str, limit: int) -> bytes:
         deadline = time.monotonic() + self._seconds
         try:
-            with self._client(issuer.ca_certificate).stream("GET", url) as response:
-                if response.status_code != _OK:
-                    raise IssuerUnreachable(
-                        f"{url} answers {response.status_code}",
-                        hint="Redirects are not followed: configure the URL that the issuer really has."
-                        if response.has_redirect_location
-                        else None,
-                    )
-                if response.headers.get("Content-Encoding", "identity") != "identity":
-                    raise IssuerUnreachable(f"{url} answers compressed, which was not asked for")
-                return _read(response, url, limit, deadline)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            why = str(error) or type(error).__name__
-            raise IssuerUnreachable(f"{url} does not answer: {why[:_REASON]}") from error
+            with _client(issuer.ca_certificate) as client:
+                discovered = _get(client, url.rstrip("/") + _WELL_KNOWN, _MAX_DISCOVERY, deadline)
+                document = decode_object(discovered, limit=_MAX_DISCOVERY, what="discovery document")
+                return parse_keys(_get(client, _key_url(document, issuer, url), MAX_KEY_SET, deadline))
+        except (Malformed, TooLarge) as problem:
+            raise IssuerUnreachable(f"issuer {url}: {problem.message}") from problem
 
-    def _client(self, pem: str) -> httpx.Client:
-        with self._lock:
-            if pem not in self._clients:
-                self._clients[pem] = httpx.Client(
-                    headers={"Accept": "application/json", "Accept-Encoding": "identity"},
-                    timeout=_TIMEOUT,
-                    follow_redirects=False,
-                    trust_env=False,
-                    verify=_trust(pem),
+
+def _client(pem: str) -> httpx.Client:
+    return httpx.Client(
+        headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+        timeout=_TIMEOUT,
+        follow_redirects=False,
+        trust_env=False,
+        verify=_trust(pem),
+    )
+
+
+def _get(client: httpx.Client, url: str, limit: int, deadline: float) -> bytes:
+    try:
+        with client.stream("GET", url) as response:
+            if response.status_code != _OK:
+                hint = "Redirects are not followed: configure the URL that the issuer really has."
+                raise IssuerUnreachable(
+                    f"{url} answers {response.status_code}", hint=hint if response.has_redirect_location else None
                 )
-            return self._clients[pem]
+            if response.headers.get("Content-Encoding", "identity") != "identity":
+                raise IssuerUnreachable(f"{url} answers compressed, which was not asked for")
+            return _read(response, url, limit, deadline)
+    except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+        why = str(error) or type(error).__name__
+        raise IssuerUnreachable(f"{url} does not answer: {why[:_REASON]}") from error
 
 
 def _read(response: httpx.Response, url: str, limit: int, deadline: float) -> bytes:

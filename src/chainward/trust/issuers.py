@@ -75,7 +75,7 @@ class Issuer:
     _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        _check_url(self.url)
+        _check_url(self.url, is_local=self.type is IssuerType.DEVELOPMENT)
         _check_type(self)
         _check_rest(self)
         pattern = _WILD.join(map(re.escape, self.url.split("*")))
@@ -140,13 +140,14 @@ def is_loopback(host: str | None) -> bool:
         return False
 
 
-def _check_url(url: str) -> None:
+def _check_url(url: str, *, is_local: bool) -> None:
+    """Hold the form of a URL; ``is_local`` says that the keys are in this process, so that nobody is on the way."""
     parts = _split(url)
     if parts is None or len(url) > _MAX_URL or _URL.match(url) is None or not parts.hostname or "@" in parts.netloc:
         raise IssuerInvalid(f"issuer {url[:200]!r}: expected a URL such as https://login.example.org, * for a part")
     if parts.query or parts.fragment:
         raise IssuerInvalid(f"issuer {url[:200]!r}: expected a URL without query and fragment")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_local and not is_loopback(parts.hostname):
         raise IssuerInvalid(
             f"issuer {url[:200]!r}: expected https, because whoever is on the way could vouch otherwise"
         )

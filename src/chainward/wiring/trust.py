@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from chainward.adapters.keyring import OfflineKeys, PlatformKeys
     from chainward.adapters.sql.authorities import SqlAuthorityStore
@@ -22,8 +23,12 @@ if TYPE_CHECKING:
     from chainward.ledger.commit import Ledger
     from chainward.ledger.ports import CheckpointSigner
     from chainward.trust.authorities import Authorities
+    from chainward.trust.certify import Certifier
+    from chainward.trust.development import DevelopmentIssuer
+    from chainward.trust.issuers import Issuers
     from chainward.trust.model import TrustedLog
     from chainward.trust.signing_keys import AuthoritySigners
+    from chainward.trust.timestamp import Timestamps
 
 __all__ = ["Signing", "TrustServices", "open_signers"]
 
@@ -57,6 +62,10 @@ class TrustServices:
         self.clock = clock
         self.entropy = entropy
         self.authorities = self._open_authorities(signing)
+        self.timestamps = self._open_timestamps()
+        self.development_issuer = self._open_development_issuer()
+        self.issuers = self._open_issuers()
+        self.certifier = self._open_certifier()
 
     def found(self, offline: OfflineKeys, *, context: Context) -> None:
         """Establish the first instance of every service; the keys of the roots are used here and not kept."""
@@ -87,3 +96,35 @@ class TrustServices:
         from chainward.trust.authorities import Authorities
 
         return Authorities(self.ledger, signing.store, signing.signers, self.clock, self.config.instance.name)
+
+    def _open_development_issuer(self) -> DevelopmentIssuer | None:
+        from chainward.trust.development import DevelopmentIssuer
+
+        if not self.config.trust.development_issuer:
+            return None
+        return DevelopmentIssuer(f"{self.config.server.url}/dev/oidc", self.clock)
+
+    def _open_issuers(self) -> Issuers:
+        from chainward.trust.issuers import Issuers
+
+        own = () if self.development_issuer is None else (self.development_issuer.issuer,)
+        return Issuers((*self.config.trust.trusted_issuers(), *own))
+
+    def _open_certifier(self) -> Certifier:
+        from chainward.adapters.oidc import OidcVerifier
+        from chainward.adapters.oidc_fetch import IssuerDocuments
+        from chainward.adapters.oidc_keys import parse_keys
+        from chainward.trust.certify import Certifier
+
+        own = self.development_issuer
+        local = {} if own is None else {own.url: parse_keys(own.key_set())}
+        tokens = OidcVerifier(self.issuers, IssuerDocuments(), self.clock, local=local)
+        return Certifier(self.ledger, self.authorities, tokens, self.clock, self.entropy)
+
+    def _open_timestamps(self) -> Timestamps:
+        from chainward.trust.timestamp import Timestamps
+
+        def known() -> datetime:
+            return max(head.moved_at for head in self.ledger.logs())
+
+        return Timestamps(self.authorities, self.clock, self.entropy, known)
