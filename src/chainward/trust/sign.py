@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chainward.formats.bundle import Bundle, MessageSignature, encode_bundle
@@ -33,9 +34,27 @@ if TYPE_CHECKING:
     from chainward.keys.ports import DigestSigner, Signer
     from chainward.trust.ports import SignatureLog, TimestampSource
 
-__all__ = ["key_hint", "sign_digest", "sign_statement"]
+__all__ = ["Signing", "key_hint", "sign_digest", "sign_statement"]
 
 _NAMES: Final = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """Somebody who signs, the services that make bundles of the signatures, and what is believed of those."""
+
+    signer: DigestSigner
+    log: SignatureLog
+    stamps: TimestampSource | None
+    material: TrustMaterial
+
+    def statement(self, statement: Statement) -> bytes:
+        """Return the bundle of a statement; see :func:`sign_statement`."""
+        return sign_statement(statement, self.signer, self.log, stamps=self.stamps, material=self.material)
+
+    def digest(self, digest: Digest) -> bytes:
+        """Return the bundle of a file; see :func:`sign_digest`."""
+        return sign_digest(digest, self.signer, self.log, stamps=self.stamps, material=self.material)
 
 
 def sign_statement(
