@@ -86,14 +86,6 @@ class AlgorithmIdentifier:
 
 
 @asn1.sequence
-class ContentInfo:
-    """RFC 5652 §3."""
-
-    type: x509.ObjectIdentifier
-    content: Annotated[asn1.TLV, asn1.Explicit(0)]
-
-
-@asn1.sequence
 class EncapsulatedContent:
     """RFC 5652 §5.2, with the content inside."""
 
@@ -132,6 +124,14 @@ class SignedData:
     certificates: Annotated[list[asn1.TLV] | None, asn1.Implicit(0)] = None
     revocations: Annotated[list[asn1.TLV] | None, asn1.Implicit(1)] = None
     signers: asn1.SetOf[SignerInfo]
+
+
+@asn1.sequence
+class ContentInfo:
+    """RFC 5652 §3, with signed data inside."""
+
+    type: x509.ObjectIdentifier
+    content: Annotated[SignedData, asn1.Explicit(0)]
 
 
 @asn1.sequence

@@ -23,6 +23,7 @@ from chainward.formats.der import SEQUENCE, SET, element
 from chainward.formats.errors import Malformed, TimestampRejected, Unsupported
 from chainward.formats.timestamp_info import TST_INFO, Accuracy, TimestampInfo, decode_info, encode_info
 from chainward.formats.timestamp_request import (
+    MAX_REQUEST,
     Failure,
     TimestampRequest,
     decode_request,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 __all__ = [
+    "MAX_REQUEST",
     "MAX_RESPONSE",
     "Accuracy",
     "CertificateId",
@@ -188,8 +190,9 @@ class TokenWriter:
             certificates=self._certificates if certificates else None,
             signers=asn1.SetOf([signer]),
         )
-        token = cms.ContentInfo(type=cms.SIGNED_DATA, content=asn1.decode_der(asn1.TLV, asn1.encode_der(data)))
-        return asn1.encode_der(_Response(status=self._granted, token=token))
+        return asn1.encode_der(
+            _Response(status=self._granted, token=cms.ContentInfo(type=cms.SIGNED_DATA, content=data))
+        )
 
     def _attributes(self, content: bytes, info: TimestampInfo) -> bytes:
         digest = hashlib.new(self._hash_name, content).digest()
@@ -235,14 +238,11 @@ def _failures(bits: asn1.BitString) -> list[int]:
 
 
 def _token(found: cms.ContentInfo) -> TimestampToken:
-    if found.type != cms.SIGNED_DATA:
-        raise Unsupported(_WHAT, "the token is not signed data")
+    signers = found.content.signers.as_list()
+    if found.type != cms.SIGNED_DATA or len(signers) != 1 or found.content.content.type != TST_INFO:
+        raise Malformed(_WHAT, "the token does not hold one timestamp by one signer")
     try:
-        data = asn1.decode_der(cms.SignedData, cms.raw(found.content))
-        signers = data.signers.as_list()
-        if len(signers) != 1 or data.content.type != TST_INFO:
-            raise Malformed(_WHAT, "the token does not hold one timestamp by one signer")
-        return _read(data, signers[0])
+        return _read(found.content, signers[0])
     except ValueError as error:
         raise Malformed(_WHAT, f"the token is not as RFC 3161 demands: {error}") from None
 

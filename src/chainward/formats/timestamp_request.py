@@ -24,10 +24,18 @@ from chainward.formats.codec import check_size, decode_base64, decode_json
 from chainward.formats.errors import Malformed, TimestampRequestInvalid, Unwritable
 from chainward.formats.timestamp_info import DIGEST_SIZES, MessageImprint
 
-__all__ = ["Failure", "TimestampRequest", "decode_request", "decode_request_json", "encode_rejection", "encode_request"]
+__all__ = [
+    "MAX_REQUEST",
+    "Failure",
+    "TimestampRequest",
+    "decode_request",
+    "decode_request_json",
+    "encode_rejection",
+    "encode_request",
+]
 
 _WHAT: Final = "timestamp request"
-_MAX_REQUEST: Final = 1024
+MAX_REQUEST: Final = 1024
 _VERSION: Final = 1
 _REJECTION: Final = 2
 _MAX_NONCE: Final = 1 << 512
@@ -115,7 +123,7 @@ def decode_request(der: bytes) -> TimestampRequest:
         TooLarge: more than 1 KiB.
         TimestampRequestInvalid: not a request in DER, or one that asks for what no authority here gives.
     """
-    check_size(der, limit=_MAX_REQUEST, what=_WHAT)
+    check_size(der, limit=MAX_REQUEST, what=_WHAT)
     try:
         found = asn1.decode_der(_Request, der)
     except ValueError:
@@ -144,7 +152,7 @@ def decode_request_json(data: bytes) -> TimestampRequest:
         TimestampRequestInvalid: not a request, or one that asks for what no authority here gives.
     """
     try:
-        found = decode_json(data, _JsonRequest, limit=_MAX_REQUEST, what=_WHAT)
+        found = decode_json(data, _JsonRequest, limit=MAX_REQUEST, what=_WHAT)
         digest = decode_base64(found.artifact_hash, what=_WHAT)
     except Malformed as malformed:
         raise TimestampRequestInvalid(malformed.message, Failure.BAD_DATA_FORMAT) from None
@@ -161,8 +169,8 @@ def decode_request_json(data: bytes) -> TimestampRequest:
     )
 
 
-def encode_rejection(failure: Failure, text: str) -> bytes:
-    """Write the reply that says no, and why."""
+def encode_rejection(failure: int, text: str) -> bytes:
+    """Write the reply that says no, and why: ``failure`` is one of :class:`Failure`."""
     bits = bytearray(failure // 8 + 1)
     bits[failure // 8] = 0x80 >> failure % 8
     padding = 7 - failure % 8

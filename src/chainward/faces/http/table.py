@@ -23,6 +23,7 @@ from chainward.faces.http import (
     signature_revocations,
     signers,
     timeline,
+    timestamp,
     tokens,
     transparency,
 )
@@ -53,6 +54,7 @@ def table_of(config: Config, health: Health, pages: Pages) -> tuple[Route, ...]:
         *signature_revocations.ROUTES,
         *signers.ROUTES,
         *timeline.ROUTES,
+        *timestamp.ROUTES,
         *tokens.ROUTES,
         *transparency.ROUTES,
         *pages.routes(),
