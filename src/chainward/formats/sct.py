@@ -34,6 +34,8 @@ __all__ = [
     "encode_sct_list",
     "merkle_leaf",
     "precert_tbs",
+    "precert_tbs_of",
+    "scts_in",
     "scts_of",
     "signed_bytes",
 ]
@@ -115,7 +117,11 @@ def decode_sct_list(value: bytes) -> tuple[SignedCertificateTimestamp, ...]:
 
 def scts_of(certificate_der: bytes) -> tuple[SignedCertificateTimestamp, ...]:
     """Return what is embedded in a certificate, nothing if it has no list; raises as :func:`decode_sct_list` does."""
-    certificate = _certificate(certificate_der)
+    return scts_in(_certificate(certificate_der))
+
+
+def scts_in(certificate: x509.Certificate) -> tuple[SignedCertificateTimestamp, ...]:
+    """Return what is embedded in a certificate that was read already; raises as :func:`decode_sct_list` does."""
     try:
         extension = certificate.extensions.get_extension_for_oid(SCT_LIST)
     except x509.ExtensionNotFound:
@@ -132,8 +138,13 @@ def precert_tbs(certificate_der: bytes) -> bytes:
         TooLarge: above :data:`MAX_CERTIFICATE` bytes.
         Malformed: not a certificate, or one without a list.
     """
+    return precert_tbs_of(_certificate(certificate_der))
+
+
+def precert_tbs_of(certificate: x509.Certificate) -> bytes:
+    """Return the same of a certificate that was read already; raises Malformed for one without a list."""
     try:
-        return _certificate(certificate_der).tbs_precertificate_bytes
+        return certificate.tbs_precertificate_bytes
     except ValueError:
         raise Malformed(_CERTIFICATE, "has no list of signed certificate timestamps") from None
 

@@ -12,6 +12,7 @@ signature. Certificates that a bundle carries beside the leaf are never used: tr
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -56,6 +57,7 @@ _UNREADABLE: Final = (
     x509.UnsupportedGeneralNameType,
 )
 Kind = TypeVar("Kind", bound=x509.ExtensionType)
+_Extensions = Mapping[x509.ObjectIdentifier, x509.Extension[x509.ExtensionType]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,7 @@ class Path:
 
     certificates: tuple[x509.Certificate, ...]
     constraints: tuple[x509.NameConstraints, ...]
+    issuer_key: PublicKey
     not_before: datetime
     not_after: datetime
 
@@ -89,25 +92,23 @@ def issued_by(certificate: x509.Certificate, material: TrustMaterial) -> Issued:
     """Return who issued a signing certificate.
 
     Raises:
-        CertificateMalformed: it cannot be read, or has extensions that nobody here understands.
-        CertificateUntrusted: no trusted authority issued it, or it is not one for signing.
+        CertificateMalformed: it cannot be read.
+        CertificateUntrusted: no trusted authority issued it, it is not one for signing, or has a critical extension
+            that nobody here understands.
     """
-    _check_leaf(certificate)
+    extensions = _extensions(certificate)
+    _check_leaf(extensions)
     problem: CertificateUntrusted | None = None
-    for authority in material.issuers(certificate.issuer):
+    for authority in material.issuers(_issuer_key_identifier(extensions)):
         try:
             path = _path(authority.certificates)
-            _check_link(certificate, path.issuer)
+            _check_link(certificate, path.issuer, path.issuer_key)
         except CertificateUntrusted as refusal:
             problem = refusal
             continue
-        names = _extension(certificate, x509.SubjectAlternativeName)
-        for constraints in path.constraints:
-            check_names(constraints, names.value if names else (), certificate.subject)
+        _check_names(certificate, extensions, path)
         return Issued(certificate, authority, path)
-    raise problem or CertificateUntrusted(
-        f"no certificate authority that is trusted here is called {certificate.issuer.rfc4514_string()[:200]!r}"
-    )
+    raise problem or CertificateUntrusted("no certificate authority is trusted here")
 
 
 def check_windows(issued: Issued, instants: Iterable[datetime]) -> None:
@@ -133,8 +134,8 @@ def is_root(certificate: x509.Certificate) -> bool:
     """Whether a certificate claims to be the root of a chain: an authority that names itself as its issuer."""
     if certificate.issuer != certificate.subject:
         return False
-    constraints = _extension(certificate, x509.BasicConstraints)
-    return constraints is not None and constraints.value.ca
+    constraints = _value(_extensions(certificate), x509.BasicConstraints)
+    return constraints is not None and constraints.ca
 
 
 def public_key_of(certificate: x509.Certificate) -> PublicKey:
@@ -152,54 +153,53 @@ def public_key_of(certificate: x509.Certificate) -> PublicKey:
 def _path(certificates: tuple[x509.Certificate, ...]) -> Path:
     """Verify the links of an authority's chain; raises CertificateUntrusted. The last certificate is the anchor."""
     for lower, upper in pairwise(certificates):
-        _check_link(lower, upper)
+        _check_link(lower, upper, public_key_of(upper))
     constraints = []
     for depth, certificate in enumerate(certificates):
-        _check_authority(certificate, certificates[:depth])
-        found = _extension(certificate, x509.NameConstraints)
+        extensions = _extensions(certificate)
+        _check_authority(extensions, certificates[:depth])
+        found = _value(extensions, x509.NameConstraints)
         if found is not None:
-            constraints.append(found.value)
+            constraints.append(found)
     return Path(
         certificates,
         tuple(constraints),
+        public_key_of(certificates[0]),
         max(each.not_valid_before_utc for each in certificates),
         min(each.not_valid_after_utc for each in certificates),
     )
 
 
-def _check_leaf(certificate: x509.Certificate) -> None:
-    _check_critical(certificate)
-    constraints = _extension(certificate, x509.BasicConstraints)
-    if constraints is not None and constraints.value.ca:
+def _check_leaf(extensions: _Extensions) -> None:
+    constraints = _value(extensions, x509.BasicConstraints)
+    if constraints is not None and constraints.ca:
         raise CertificateUntrusted("the certificate is one of an authority, which signs certificates and nothing else")
-    usage = _extension(certificate, x509.KeyUsage)
-    if usage is None or not usage.value.digital_signature:
+    usage = _value(extensions, x509.KeyUsage)
+    if usage is None or not usage.digital_signature:
         raise CertificateUntrusted("the certificate is not one for digital signatures")
-    purposes = _extension(certificate, x509.ExtendedKeyUsage)
-    if purposes is None or ExtendedKeyUsageOID.CODE_SIGNING not in purposes.value:
+    purposes = _value(extensions, x509.ExtendedKeyUsage)
+    if purposes is None or ExtendedKeyUsageOID.CODE_SIGNING not in purposes:
         raise CertificateUntrusted("the certificate is not one for signing artifacts (codeSigning)")
 
 
-def _check_authority(certificate: x509.Certificate, below: Sequence[x509.Certificate]) -> None:
-    _check_critical(certificate)
-    constraints = _extension(certificate, x509.BasicConstraints)
-    if constraints is None or not constraints.value.ca:
+def _check_authority(extensions: _Extensions, below: Sequence[x509.Certificate]) -> None:
+    constraints = _value(extensions, x509.BasicConstraints)
+    if constraints is None or not constraints.ca:
         raise CertificateUntrusted("a certificate in the chain is not one of an authority")
-    length = constraints.value.path_length
+    length = constraints.path_length
     if length is not None and sum(each.issuer != each.subject for each in below) > length:
         raise CertificateUntrusted(f"a certificate authority allows {length} authorities below itself, and has more")
-    usage = _extension(certificate, x509.KeyUsage)
-    if usage is not None and not usage.value.key_cert_sign:
+    usage = _value(extensions, x509.KeyUsage)
+    if usage is not None and not usage.key_cert_sign:
         raise CertificateUntrusted("an authority in the chain may not sign certificates")
-    purposes = _extension(certificate, x509.ExtendedKeyUsage)
+    purposes = _value(extensions, x509.ExtendedKeyUsage)
     allowed = {ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
-    if purposes is not None and allowed.isdisjoint(purposes.value):
+    if purposes is not None and allowed.isdisjoint(purposes):
         raise CertificateUntrusted("an authority in the chain may not issue certificates for signing artifacts")
 
 
-def _check_link(lower: x509.Certificate, upper: x509.Certificate) -> None:
+def _check_link(lower: x509.Certificate, upper: x509.Certificate, upper_key: PublicKey) -> None:
     """Return if the key of ``upper`` signed ``lower`` under its name, with an algorithm that still counts."""
-    issuer_key = public_key_of(upper)
     try:
         algorithm = lower.signature_hash_algorithm
         if algorithm is not None and algorithm.name not in _HASHES:
@@ -207,25 +207,41 @@ def _check_link(lower: x509.Certificate, upper: x509.Certificate) -> None:
         lower.verify_directly_issued_by(upper)
     except (InvalidSignature, *_UNREADABLE):
         raise CertificateUntrusted(
-            f"the certificate was not signed by the authority that it names (key sha256:{issuer_key.fingerprint})"
+            f"the certificate was not signed by the authority that it names (key sha256:{upper_key.fingerprint})"
         ) from None
 
 
-def _check_critical(certificate: x509.Certificate) -> None:
-    try:
-        unknown = [each.oid for each in certificate.extensions if each.critical and each.oid not in _UNDERSTOOD]
-    except _UNREADABLE as error:
-        raise CertificateMalformed(f"the extensions of the certificate cannot be read: {error}") from None
-    if unknown:
-        raise CertificateUntrusted(
-            f"the certificate has the critical extension {unknown[0].dotted_string[:80]}, which is not understood here"
-        )
+def _check_names(certificate: x509.Certificate, extensions: _Extensions, path: Path) -> None:
+    if path.constraints:
+        names = _value(extensions, x509.SubjectAlternativeName) or ()
+        for constraints in path.constraints:
+            check_names(constraints, names, certificate.subject)
 
 
-def _extension(certificate: x509.Certificate, kind: type[Kind]) -> x509.Extension[Kind] | None:
+def _extensions(certificate: x509.Certificate) -> _Extensions:
+    """Return the extensions of a certificate by their kind.
+
+    Raises:
+        CertificateMalformed: one cannot be read, or is there twice.
+        CertificateUntrusted: one is critical and not understood.
+    """
     try:
-        return certificate.extensions.get_extension_for_class(kind)
-    except x509.ExtensionNotFound:
-        return None
+        found = {each.oid: each for each in certificate.extensions}
     except _UNREADABLE as error:
         raise CertificateMalformed(f"the extensions of the certificate cannot be read: {error}") from None
+    for oid, extension in found.items():
+        if extension.critical and oid not in _UNDERSTOOD:
+            raise CertificateUntrusted(
+                f"the certificate has the critical extension {oid.dotted_string[:80]}, which is not understood here"
+            )
+    return found
+
+
+def _value(extensions: _Extensions, kind: type[Kind]) -> Kind | None:
+    extension = extensions.get(kind.oid)
+    return extension.value if extension is not None and isinstance(extension.value, kind) else None
+
+
+def _issuer_key_identifier(extensions: _Extensions) -> bytes | None:
+    found = _value(extensions, x509.AuthorityKeyIdentifier)
+    return found.key_identifier if found is not None else None

@@ -173,11 +173,10 @@ def _checkpoint(proof: InclusionProof, log: TrustedLog, *, any_name: bool) -> Ch
     except (Malformed, TooLarge, UnicodeEncodeError) as error:
         raise CheckpointInvalid(f"the checkpoint cannot be read: {error}") from None
     own = [line for line in note.signatures if _is_of(line, checkpoint, log, any_name=any_name)]
-    if not own:
-        raise CheckpointInvalid(f"the checkpoint is not one of log {log.origin}: no signature line is of its key")
+    if len(own) != 1:
+        raise CheckpointInvalid(f"the checkpoint carries {len(own)} signatures of log {log.origin}, expected one")
     try:
-        for line in own:
-            log.public_key.verify(note.text.encode(), line.signature)
+        log.public_key.verify(note.text.encode(), own[0].signature)
     except SignatureInvalid:
         raise CheckpointInvalid(f"the checkpoint was not signed by the key of log {log.origin}") from None
     return checkpoint

@@ -142,8 +142,8 @@ class TrustMaterial:
                 raise LogKeyInvalid(f"two {named} have one key id, so its window would depend on the order")
         issuers: dict[bytes, tuple[TrustedAuthority, ...]] = {}
         for authority in self.certificate_authorities:
-            subject = authority.certificates[0].subject.public_bytes()
-            issuers[subject] = (*issuers.get(subject, ()), authority)
+            identifier = _key_identifier(authority.certificates[0])
+            issuers[identifier] = (*issuers.get(identifier, ()), authority)
         object.__setattr__(self, "_logs", {log.key_id: log for log in self.logs})
         object.__setattr__(self, "_issuers", issuers)
 
@@ -174,9 +174,14 @@ class TrustMaterial:
         """Return the log with this 32-byte key id."""
         return self._logs.get(key_id)
 
-    def issuers(self, name: x509.Name) -> tuple[TrustedAuthority, ...]:
-        """Return the certificate authorities that sign under this name; there may be several with different keys."""
-        return self._issuers.get(name.public_bytes(), ())
+    def issuers(self, key_identifier: bytes | None) -> tuple[TrustedAuthority, ...]:
+        """Return the certificate authorities that may have issued a certificate with this authority key identifier.
+
+        It is a hint that saves trying all of them (RFC 5280 §4.2.1.1); their names and signatures decide.
+        """
+        if key_identifier is None:
+            return self.certificate_authorities
+        return self._issuers.get(key_identifier, self.certificate_authorities)
 
 
 def load_certificate(der: bytes) -> x509.Certificate:
@@ -187,6 +192,14 @@ def load_certificate(der: bytes) -> x509.Certificate:
         return x509.load_der_x509_certificate(der)
     except ValueError:
         raise CertificateMalformed("the bytes are not a certificate") from None
+
+
+def _key_identifier(certificate: x509.Certificate) -> bytes:
+    """Return the subject key identifier of a certificate, nothing if it has none that can be read."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError):
+        return b""
 
 
 def _bare_id(public_key: PublicKey) -> bytes:

@@ -33,8 +33,6 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cryptography.hazmat.primitives.serialization import Encoding
-
 from chainward.formats.bundle import LogEntry, decode_bundle
 from chainward.formats.errors import TooLarge, Unsupported
 from chainward.formats.rekor import parse_body
@@ -67,7 +65,7 @@ if TYPE_CHECKING:
     from chainward.formats.bundle import Bundle, PromisedEntry
     from chainward.keys.model import PublicKey
     from chainward.trust.chain import Issued
-    from chainward.trust.material import ProvenTime, TrustedAuthority, TrustedLog, TrustMaterial
+    from chainward.trust.material import ProvenTime, TrustedLog, TrustMaterial
     from chainward.trust.ports import HeldEntries
 
     FindKey = Callable[[str], PublicKey | None]
@@ -98,11 +96,8 @@ _DEFAULT: Final = Thresholds()
 @dataclass(frozen=True, slots=True)
 class _Signer:
     public_key: PublicKey
+    certificate_der: bytes = b""
     issued: Issued | None = None
-
-    @property
-    def certificate_der(self) -> bytes:
-        return self.issued.certificate.public_bytes(Encoding.DER) if self.issued is not None else b""
 
 
 def prove_bundle(
@@ -175,7 +170,7 @@ def _signer(bundle: Bundle, entry: LogEntry | PromisedEntry, material: TrustMate
         leaf, *others = (load_certificate(der) for der in bundle.certificates)
         if any(is_root(each) for each in others):
             raise BundleMalformed("the bundle carries a root certificate; roots come from the trusted root alone")
-        return _Signer(public_key_of(leaf), issued_by(leaf, material))
+        return _Signer(public_key_of(leaf), bundle.certificates[0], issued_by(leaf, material))
     fingerprint = _hinted(bundle.key_hint or "") or _logged_key(entry)
     public_key = find_key(fingerprint)
     if public_key is None:
@@ -228,23 +223,9 @@ def _times(
 
 
 def _stamped(token: bytes, signature: bytes, material: TrustMaterial, place: Place) -> ProvenTime:
-    """Return the time in one token; a compromised authority counts only where no other one vouches."""
-    sound = [each for each in material.timestamp_authorities if each.compromise is None]
-    try:
-        return verify_timestamp(token, signature, sound)
-    except Problem as refusal:
-        for authority in material.timestamp_authorities:
-            if authority.compromise is not None and (time := _stamped_by(token, signature, authority)) is not None:
-                place.check_authority(authority.name, authority.compromise, time.instant)
-                return time
-        raise refusal from None
-
-
-def _stamped_by(token: bytes, signature: bytes, authority: TrustedAuthority) -> ProvenTime | None:
-    try:
-        return verify_timestamp(token, signature, (authority,))
-    except Problem:
-        return None
+    time = verify_timestamp(token, signature, material.timestamp_authorities)
+    place.check_authority(time.source, time.compromise, time.instant)
+    return time
 
 
 def _check_certificate(issued: Issued, material: TrustMaterial, place: Place, times: tuple[ProvenTime, ...]) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from chainward.formats.errors import Malformed, TooLarge, Unsupported
-from chainward.formats.sct import ECDSA_SHA256, SignedCertificateTimestamp, precert_tbs, scts_of, signed_bytes
+from chainward.formats.sct import ECDSA_SHA256, SignedCertificateTimestamp, precert_tbs_of, scts_in, signed_bytes
 from chainward.keys.errors import SignatureInvalid
 from chainward.keys.scheme import Scheme
 from chainward.trust.errors import TimestampPromiseInvalid
@@ -38,6 +39,7 @@ _ALGORITHMS: Final = {
 }
 
 
+@lru_cache(maxsize=256)
 def issuer_key_hash(issuer: x509.Certificate) -> bytes:
     """Return the SHA-256 of the key in a certificate (SPKI): how a log tells issuers apart."""
     key = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -61,17 +63,16 @@ def verify_sct(leaf: x509.Certificate, issuer: x509.Certificate, ct_logs: Sequen
     Raises:
         TimestampPromiseInvalid: no promise inside is of one of ``ct_logs``, within its window, over this certificate.
     """
-    der = leaf.public_bytes(Encoding.DER)
     try:
-        scts = scts_of(der)
+        scts = scts_in(leaf)
         if not scts:
             raise TimestampPromiseInvalid("the certificate holds no promise that it was logged")
-        tbs, key_hash = precert_tbs(der), issuer_key_hash(issuer)
+        tbs, key_hash = precert_tbs_of(leaf), issuer_key_hash(issuer)
     except (Malformed, TooLarge, Unsupported) as problem:
         raise TimestampPromiseInvalid(f"the certificate's promises cannot be read: {problem.message}") from None
     why = "the certificate was logged in a log that is not trusted here"
     for sct in scts:
-        log = next((each for each in ct_logs if bytes.fromhex(each.public_key.fingerprint) == sct.log_id), None)
+        log = next((each for each in ct_logs if each.key_id == sct.log_id), None)
         if log is None:
             continue
         refusal = _refusal(sct, log, signed_bytes(sct, key_hash, tbs))
