@@ -95,7 +95,7 @@ def test_the_pages_do_what_they_say(reader: Reader) -> None:
     for environment in ("dev", "staging", "prod"):
         assert f"environment  {environment}" in re.sub(" +", "  ", timeline)
     assert "backdoor in dependency, incident 4711" in timeline
-    assert told['chainward trust remove release --reason "laptop stolen"'].out
+    assert told['chainward trust distrust release --reason "laptop stolen"'].out
 
 
 @pytest.mark.parametrize("page", GUIDES)

@@ -26,6 +26,8 @@ __all__ = [
     "CertificateRequestInvalid",
     "CertificateUntrusted",
     "CertificatesUnavailable",
+    "DistributionConflict",
+    "DistributionMissing",
     "EntryUnsupported",
     "IdentityMismatch",
     "IdentityPatternInvalid",
@@ -47,6 +49,7 @@ __all__ = [
     "PossessionUnproven",
     "SignatureRevocationInvalid",
     "SignatureRevoked",
+    "RootInvalid",
     "SignerDistrusted",
     "SignerExists",
     "SignerInvalid",
@@ -90,7 +93,7 @@ class SignerUnknown(Problem):
     code: ClassVar[str] = "signer-unknown"
     hint = (
         "Sign with a trusted key, or ask an admin to trust this one: "
-        "chainward trust add NAME --key FILE --repositories PATTERN"
+        "chainward trust add NAME --key FILE --repository PATTERN"
     )
 
 
@@ -171,7 +174,7 @@ class SignerExists(Problem):
 
     kind: ClassVar[Kind] = Kind.CONFLICT
     code: ClassVar[str] = "signer-exists"
-    hint = "Choose another name, or first distrust the present signer: chainward trust remove NAME --reason WHY"
+    hint = "Choose another name, or first distrust the present signer: chainward trust distrust NAME --reason WHY"
 
 
 class SignerNotFound(Problem):
@@ -487,3 +490,27 @@ class TimestampUnavailable(Problem):
     kind: ClassVar[Kind] = Kind.UNAVAILABLE
     code: ClassVar[str] = "timestamp-unavailable"
     hint = "Compare the server's clock with a time source (chronyc tracking); it stamps again once the clock caught up."
+
+
+class DistributionMissing(Problem):
+    """The trust repository has no such file."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "trust-repository-missing"
+    hint = "A client asks for timestamp.json and follows what stands there; roots have the names 1.root.json and so on."
+
+
+class DistributionConflict(Problem):
+    """Somebody else published in the trust repository meanwhile."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "trust-repository-conflict"
+    hint = "Read the present state back, then repeat the call if it is still wanted."
+
+
+class RootInvalid(Problem):
+    """The TUF root is not one that may follow the present one."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "trust-root-invalid"
+    hint = "Sign it with enough keys of the present root and of the new one: chainward trust tuf rotate-root"

@@ -15,6 +15,7 @@ __all__ = [
     "Environment",
     "Environments",
     "Fact",
+    "IdentityToken",
     "Inclusion",
     "Log",
     "Logs",
@@ -45,6 +46,7 @@ class Log(TypedDict):
     origin: str
     size: int
     root: str
+    frozen_at: str | None
     verifier_key: str
 
 
@@ -101,15 +103,18 @@ class Timeline(TypedDict):
 
 
 class Signer(TypedDict):
-    """A key, trusted or not any more."""
+    """A key or an identity, trusted or not any more."""
 
     name: str
     fingerprint: str
     public_key: str
+    identity: dict[str, Any] | None
     repositories: list[str]
     predicates: list[str]
+    portable: bool
     trusted_since: str
     distrusted_at: str | None
+    distrusted_since: str | None
 
 
 class Signers(TypedDict):
@@ -138,6 +143,15 @@ class NewToken(Token):
     """A new token with its text."""
 
     token: str
+
+
+class IdentityToken(TypedDict):
+    """An identity token of the development issuer, twice the same."""
+
+    access_token: str
+    id_token: str
+    expires_in: int
+    warning: str
 
 
 class Policy(TypedDict):
