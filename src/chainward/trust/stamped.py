@@ -76,18 +76,19 @@ def _is_bare(data: bytes) -> bool:
 
 def _stampers(token: TimestampToken, authority: TrustedAuthority) -> Iterator[Stamper]:
     """Give the certificates of ``authority`` that the token names as its signer's: seldom more than one."""
-    if has_leaf(authority.certificates):
-        leaf = authority.certificates[0]
-        if leaf.serial_number == token.signer_serial:
-            stamper = stamper_of(authority.certificates)
-            if stamper.issuer == token.signer_issuer:
-                yield stamper
-        return
+    if authority.certificates[0].serial_number == token.signer_serial:
+        stamper = stamper_of(authority.certificates)
+        if stamper.issuer == token.signer_issuer:
+            yield stamper
+    elif token.certificates and not has_leaf(authority.certificates):
+        yield from _brought(token, authority)
+
+
+def _brought(token: TimestampToken, authority: TrustedAuthority) -> Iterator[Stamper]:
+    """Give the certificate that came with the token and that ``authority``, whose leaves change, issued for this."""
+    named = token.certificate_id
     for der in token.certificates:
-        if (
-            token.certificate_id.digest
-            == hashlib.new(token.certificate_id.hash_name, der, usedforsecurity=False).digest()
-        ):
+        if hashlib.new(named.hash_name, der, usedforsecurity=False).digest() == named.digest:
             stamper = stamper_issued_by(der, authority.certificates)
             if (stamper.issuer, stamper.serial) == (token.signer_issuer, token.signer_serial):
                 yield stamper
