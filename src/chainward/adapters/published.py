@@ -7,6 +7,7 @@ ever sent. C2SP tlog-tiles lets a log compress its tiles unasked; what is unpack
 from __future__ import annotations
 
 import ssl
+import threading
 import time
 import zlib
 from dataclasses import dataclass
@@ -59,21 +60,13 @@ class OutsideAnswer:
 
 
 class Outside:
-    """One connection pool to services of others; use as a context manager. Any thread may call it.
-
-    Raises:
-        PublishedUnavailable: the CA bundle cannot be used.
-    """
+    """One connection pool to services of others; use as a context manager. Any thread may call it."""
 
     def __init__(self, certificate_authority: Path | None = None, *, seconds: float = _SECONDS) -> None:
+        self._authority = certificate_authority
         self._seconds = seconds
-        self._client = httpx.Client(
-            headers={"Accept-Encoding": "gzip, identity", "User-Agent": "chainward"},
-            timeout=_TIMEOUT,
-            follow_redirects=False,
-            trust_env=False,
-            verify=_authorities(certificate_authority),
-        )
+        self._lock = threading.Lock()
+        self._opened: httpx.Client | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -83,17 +76,19 @@ class Outside:
 
     def close(self) -> None:
         """Let go of all connections."""
-        self._client.close()
+        with self._lock:
+            if self._opened is not None:
+                self._opened.close()
 
     def ask(self, method: str, url: str, *, limit: int, body: bytes | None = None) -> OutsideAnswer:
         """Send one request; an answer of any status but a redirect is returned, at most ``limit`` bytes of it.
 
         Raises:
-            PublishedUnavailable: no answer, one that is too long or too slow, or a redirect.
+            PublishedUnavailable: no answer, one that is too long or too slow, a redirect, or an unusable CA bundle.
         """
         headers = {} if body is None else {"Content-Type": "text/plain; charset=utf-8"}
         try:
-            with self._client.stream(method, url, content=body, headers=headers) as response:
+            with self._client().stream(method, url, content=body, headers=headers) as response:
                 if response.is_redirect:
                     raise PublishedUnavailable(f"{url} redirects elsewhere, which is not followed")
                 content = _unpacked(response, self._read(response, url, limit), limit, url)
@@ -102,6 +97,19 @@ class Outside:
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             why = str(error) or type(error).__name__
             raise PublishedUnavailable(f"{url} does not answer: {why[:_REASON]}") from error
+
+    def _client(self) -> httpx.Client:
+        """Return the pool, opened when it is first needed: loading the usual authorities takes its time."""
+        with self._lock:
+            if self._opened is None:
+                self._opened = httpx.Client(
+                    headers={"Accept-Encoding": "gzip, identity", "User-Agent": "chainward"},
+                    timeout=_TIMEOUT,
+                    follow_redirects=False,
+                    trust_env=False,
+                    verify=_authorities(self._authority),
+                )
+            return self._opened
 
     def _read(self, response: httpx.Response, url: str, limit: int) -> bytes:
         deadline, chunks, size = time.monotonic() + self._seconds, list[bytes](), 0

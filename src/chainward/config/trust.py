@@ -95,6 +95,10 @@ class Trust(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = False
     issuers: tuple[IssuerSettings, ...] = ()
     providers: dict[str, ProviderSettings] = field(default_factory=dict)
+    witness_threshold: Annotated[
+        int,
+        Meta(ge=1, le=64, description="How many witnesses must have cosigned a checkpoint before it is served so."),
+    ] = 1
 
     def __post_init__(self) -> None:
         try:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from chainward.formats.note import NoteSignature
     from chainward.formats.tile import EntriesPath, TilePath
     from chainward.ledger.witness import CosignedCheckpoint, NamedWitness
     from chainward.ledger.witnessed import WitnessedLog
@@ -63,10 +64,18 @@ class WitnessStore(Protocol):
         """Return the witnesses of the platform's own logs, by name."""
         ...
 
-    def cosigned(self, origin: str) -> CosignedCheckpoint | None:
-        """Return the newest checkpoint of an own log that a witness cosigned."""
-        ...
-
     def seen_size(self, witness: str, origin: str) -> int:
         """Return the size at which a witness last cosigned an own log, 0 if it never did."""
+        ...
+
+    def refusal(self, witness: str, origin: str) -> str:
+        """Return the code with which a witness last refused to cosign an own log; empty if it cosigned since."""
+        ...
+
+    def cosigned(self, origin: str, threshold: int) -> CosignedCheckpoint | None:
+        """Return the newest checkpoint of an own log that so many witnesses cosigned, with all their lines."""
+        ...
+
+    def lines(self, origin: str, size: int, root: bytes) -> tuple[NoteSignature, ...]:
+        """Return the cosignatures of the checkpoint of an own log at this size and root."""
         ...

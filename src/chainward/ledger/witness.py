@@ -28,9 +28,11 @@ __all__ = [
     "NamedWitness",
     "NotWitnessed",
     "WitnessAhead",
+    "WitnessExists",
     "WitnessInvalid",
     "WitnessPolicy",
     "WitnessRefused",
+    "WitnessUnknown",
     "WitnessUnreachable",
     "verify_cosigned",
 ]
@@ -48,6 +50,22 @@ class NotWitnessed(Problem):
     hint = (
         "Fetch the newest cosigned checkpoint, or a newer proof; ask the log's operator whether its witnesses answer."
     )
+
+
+class WitnessExists(Problem):
+    """A witness of this name, or with this key, is asked already."""
+
+    kind: ClassVar[Kind] = Kind.CONFLICT
+    code: ClassVar[str] = "witness-exists"
+    hint = "See them with: chainward witness list; remove the other one first."
+
+
+class WitnessUnknown(Problem):
+    """There is no witness of this name."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "witness-unknown"
+    hint = "See them with: chainward witness list"
 
 
 class WitnessInvalid(Problem):

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from chainward.trust.signers import Signers
     from chainward.trust.verify import OwnRecords
     from chainward.wiring.trust import TrustServices
+    from chainward.wiring.witness import WitnessServices
 
 __all__ = ["Platform"]
 
@@ -76,6 +77,7 @@ class Platform:
         self._closing.callback(release)
         try:
             self.database, self.ledger, self.services = self._open_ledger()
+            self.witnessing = self._open_witnessing()
             self.authenticator, self.tokens = self._open_access()
             self.portfolios, self.policies = self._open_declarations()
             self.trust, self.signers = self._open_trust()
@@ -111,6 +113,7 @@ class Platform:
         for work in (
             stating,
             Periodic("anchors", _ANCHOR_INTERVAL, self.anchor, self._report),
+            Periodic("witnesses", _ANCHOR_INTERVAL, self.witnessing.witnesses.submit, self._report),
             Periodic("expiry", _EXPIRY_INTERVAL, self.registry.uploads.expire, self._report),
         ):
             work.start()
@@ -224,6 +227,13 @@ class Platform:
         from chainward.adapters.home import DataFolder
 
         return DataFolder(self.config.folder).read_passphrase(self.config.passphrase_file)
+
+    def _open_witnessing(self) -> WitnessServices:
+        from chainward.wiring.witness import WitnessServices
+
+        services = WitnessServices(self.config, self.database, self.keys.sealing, self.ledger, self.clock)
+        self._closing.callback(services.close)
+        return services
 
     def _open_access(self) -> tuple[Authenticator, Tokens]:
         from chainward.access.authenticate import Authenticator

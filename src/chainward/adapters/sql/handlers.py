@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chainward.adapters.sql import access, authorities, delivery, policy, portfolio, publications, registry, trust
+from chainward.adapters.sql import (
+    access,
+    authorities,
+    delivery,
+    policy,
+    portfolio,
+    publications,
+    registry,
+    trust,
+    witness,
+)
 
 if TYPE_CHECKING:
     from chainward.adapters.sql.writer import Handler
@@ -15,6 +25,6 @@ __all__ = ["handlers"]
 def handlers() -> dict[type[Any], Handler]:
     """Return the handler of every write but those that the ledger has itself."""
     found: dict[type[Any], Handler] = {}
-    for room in (access, authorities, delivery, policy, portfolio, publications, registry, trust):
+    for room in (access, authorities, delivery, policy, portfolio, publications, registry, trust, witness):
         found.update(room.WRITES)
     return found

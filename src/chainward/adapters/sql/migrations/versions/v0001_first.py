@@ -186,6 +186,17 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.PrimaryKeyConstraint("kind", name=op.f("pk_authority_pending")),
     )
     op.create_table(
+        "cosignature",
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("witness", sa.String(), nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("note", sa.LargeBinary(), nullable=False),
+        sa.Column("line", sa.LargeBinary(), nullable=False),
+        sa.Column("cosigned_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", "size", "witness", name=op.f("pk_cosignature")),
+    )
+    op.create_table(
         "deployment",
         sa.Column("environment", sa.String(), nullable=False),
         sa.Column("repository", sa.String(), nullable=False),
@@ -481,6 +492,75 @@ def upgrade() -> None:  # noqa: PLR0915 - one statement for each table
         sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
         sa.Column("epoch", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_trust_epoch")),
+    )
+    op.create_table(
+        "tuf_file",
+        sa.Column("path", sa.String(), nullable=False),
+        sa.Column("content", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("path", name=op.f("pk_tuf_file")),
+    )
+    op.create_table(
+        "tuf_key",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("role", sa.String(), nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=True),
+        sa.Column("key_reference", sa.Text(), nullable=True),
+        sa.CheckConstraint("(sealed_key IS NULL) <> (key_reference IS NULL)", name=op.f("ck_tuf_key_one_key")),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_tuf_key")),
+    )
+    op.create_table(
+        "tuf_state",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("versions", sa.Text(), nullable=False),
+        sa.Column("expires", sa.Text(), nullable=False),
+        sa.Column("content", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tuf_state")),
+    )
+    op.create_table(
+        "witness",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("key", sa.Text(), nullable=False),
+        sa.Column("added_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_witness")),
+        sa.UniqueConstraint("key", name=op.f("uq_witness_key")),
+    )
+    op.create_table(
+        "witness_key",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("public_key", sa.LargeBinary(), nullable=False),
+        sa.Column("sealed_key", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_witness_key")),
+    )
+    op.create_table(
+        "witness_refusal",
+        sa.Column("witness", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("code", sa.String(), nullable=False),
+        sa.Column("refused_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("witness", "origin", name=op.f("pk_witness_refusal")),
+    )
+    op.create_table(
+        "witnessed_log",
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("keys", sa.Text(), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("note", sa.LargeBinary(), nullable=False),
+        sa.Column("moved_at", sa.BigInteger(), nullable=False),
+        sa.Column("removed_at", sa.BigInteger(), nullable=True),
+        sa.PrimaryKeyConstraint("origin", name=op.f("pk_witnessed_log")),
+    )
+    op.create_table(
+        "witnessed_split",
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("size", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("root", sa.LargeBinary(), nullable=False),
+        sa.Column("evidence", sa.LargeBinary(), nullable=False),
+        sa.Column("seen_at", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("origin", "size", "root", name=op.f("pk_witnessed_split")),
     )
     for statement in _TRIGGERS[op.get_context().dialect.name]:
         op.execute(statement)
