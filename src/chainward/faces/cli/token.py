@@ -1,4 +1,4 @@
-"""``chainward token``: issue, list and revoke API tokens."""
+"""``chainward token``: issue, list and revoke API tokens; and, to try things out, identity tokens."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import quote
 import click
 
 from chainward import workbench
-from chainward.faces.cli.answers import NewToken, Tokens
-from chainward.faces.cli.output import emit, json_option, table
+from chainward.faces.cli.answers import IdentityToken, NewToken, Tokens
+from chainward.faces.cli.output import emit, json_option, say, table
 from chainward.faces.cli.session import platform_options
 
 if TYPE_CHECKING:
@@ -83,3 +83,40 @@ def revoke(token_id: str, reason: str, at: PlatformAddress, as_json: bool) -> No
     with at.connect() as platform:
         platform.delete(f"/api/v1/tokens/{quote(token_id, safe='')}?reason={quote(reason, safe='')}")
     emit(as_json, {"id": token_id, "revoked": True}, [f"token {token_id} is revoked"])
+
+
+@command.command()
+@click.option("--subject", help="Whom it names, as a URI such as https://ci.example.org/web.")
+@click.option("--email", help="Whom it names, as an email address.")
+@click.option("--audience", default="sigstore", show_default=True, help="Whom it is for.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False), help="Write the token to this file, mode 0600.")
+@platform_options
+@json_option
+def identity(
+    subject: str | None,
+    email: str | None,
+    audience: str,
+    output: str | None,
+    at: PlatformAddress,
+    as_json: bool,
+) -> None:
+    """Get an identity token for anybody from the platform's development issuer. INSECURE; for trying out.
+
+    It works only where development_issuer = true is set in [trust], and needs an API token of an administrator. Use
+    the result with chainward sign --identity-token.
+    """
+    if (subject is None) == (email is None):
+        raise click.UsageError("give either --subject or --email")
+    if output is not None:
+        workbench.check_new(Path(output))
+    wanted = {"subject": subject} if email is None else {"email": email}
+    with at.connect() as platform:
+        answer = platform.post("/dev/oidc/token", {**wanted, "audience": audience}, IdentityToken)
+    say(f"warning: {answer['warning']}", err=True)
+    shown: dict[str, object] = {**answer}
+    line = answer["id_token"]
+    if output is not None:
+        workbench.write_secret(Path(output), answer["id_token"].encode() + b"\n")
+        line = f"written to {output}"
+        shown = {"token_file": output, "expires_in": answer["expires_in"], "warning": answer["warning"]}
+    emit(as_json, shown, [line])

@@ -22,6 +22,7 @@ from anyio import to_thread
 from chainward.faces.http.app import create_app
 from chainward.faces.http.logs import adopt_standard_logging, logger_to
 from chainward.kernel.problem import Kind, Problem
+from chainward.trust.development import WARNING
 from chainward.wiring import open_platform
 
 if TYPE_CHECKING:
@@ -117,6 +118,8 @@ async def _run(
     url = f"{'https' if config.tls else 'http'}://{config.authority}"
     await _answers(config, serving)
     logger.info("started", url=url, data=str(platform.config.folder), instance=platform.config.instance.name)
+    if platform.services.development_issuer is not None:
+        logger.warning(WARNING, issuer=platform.services.development_issuer.url)
     if ready is not None:
         ready(url)
     waiting = asyncio.create_task(stopping.wait())
