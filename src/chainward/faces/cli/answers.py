@@ -46,7 +46,6 @@ class Log(TypedDict):
     origin: str
     size: int
     root: str
-    frozen_at: str | None
     verifier_key: str
 
 
@@ -103,18 +102,15 @@ class Timeline(TypedDict):
 
 
 class Signer(TypedDict):
-    """A key or an identity, trusted or not any more."""
+    """A key, trusted or not any more."""
 
     name: str
     fingerprint: str
     public_key: str
-    identity: dict[str, Any] | None
     repositories: list[str]
     predicates: list[str]
-    portable: bool
     trusted_since: str
     distrusted_at: str | None
-    distrusted_since: str | None
 
 
 class Signers(TypedDict):
