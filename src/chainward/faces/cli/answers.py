@@ -46,6 +46,7 @@ class Log(TypedDict):
     origin: str
     size: int
     root: str
+    frozen_at: str | None
     verifier_key: str
 
 
@@ -102,15 +103,18 @@ class Timeline(TypedDict):
 
 
 class Signer(TypedDict):
-    """A key, trusted or not any more."""
+    """A key or an identity, trusted or not any more."""
 
     name: str
     fingerprint: str
     public_key: str
+    identity: dict[str, Any] | None
     repositories: list[str]
     predicates: list[str]
+    portable: bool
     trusted_since: str
     distrusted_at: str | None
+    distrusted_since: str | None
 
 
 class Signers(TypedDict):
