@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -26,6 +26,7 @@ __all__ = [
     "EvidenceSource",
     "EvidenceStore",
     "ImageLayout",
+    "ImageSource",
     "NodeKind",
     "Outcome",
     "PromotionStore",
@@ -199,6 +200,30 @@ class EvidenceSource(Protocol):
 
     def blob_bytes(self, repository: RepositoryName, digest: Digest, limit: int) -> bytes:
         """Return a blob of at most ``limit`` bytes, proven."""
+        ...
+
+
+class ImageSource(Protocol):
+    """A registry, or a folder with images, that is only read. What it says is believed of nothing but bytes."""
+
+    def get_manifest(self, repository: RepositoryName, reference: str) -> tuple[str, bytes]:
+        """Return media type and bytes of a manifest by tag or digest; whoever asked by digest has to verify them.
+
+        Raises:
+            Problem: of the kind not-found if there is none.
+        """
+        ...
+
+    def referrers(self, repository: RepositoryName, digest: Digest) -> Sequence[Mapping[str, Any]]:
+        """Return the descriptors of everything that names ``digest`` as its subject.
+
+        Raises:
+            Problem: of the kind not-found if no such lists are kept.
+        """
+        ...
+
+    def get_blob(self, repository: RepositoryName, digest: Digest, limit: int | None = None) -> bytes:
+        """Return a blob of at most ``limit`` bytes, which hash to its digest."""
         ...
 
 

@@ -41,7 +41,7 @@ from chainward.trust.errors import (
 )
 from chainward.trust.match import trust_command
 from chainward.trust.model import MESSAGE_SIGNATURE, SEAL, VerifiedArtifact, VerifiedStatement
-from chainward.trust.prove import prove_bundle
+from chainward.trust.prove import Thresholds, prove_bundle
 from chainward.trust.proven import MessageDigest, ProvenCertificate, ProvenKey, StatementPayload
 from chainward.trust.published import earliest, first_within, signature_of
 from chainward.trust.revocations import Made, revocation_of
@@ -62,6 +62,9 @@ if TYPE_CHECKING:
 __all__ = ["OwnRecords", "made_of", "verify_artifact", "verify_bundle"]
 
 _HASHES: Final = {algorithm.value for algorithm in Algorithm}
+
+
+_THRESHOLDS: Final = Thresholds()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ def verify_bundle(
     subject: Digest | None,
     repository: RepositoryName | None,
     own: OwnRecords = OwnRecords(),
+    thresholds: Thresholds = _THRESHOLDS,
 ) -> VerifiedStatement:
     """Return the statement in a bundle, once everything in it is proven and its signer may say it.
 
@@ -115,7 +119,7 @@ def verify_bundle(
     Raises:
         Problem: the first failed check, as the module lists them.
     """
-    believed = _believe(data, root, own.held)
+    believed = _believe(data, root, own.held, thresholds)
     payload = believed.proven.payload
     if not isinstance(payload, StatementPayload):
         raise BundleMalformed("the bundle signs a file, it holds no statement")
@@ -134,6 +138,7 @@ def verify_artifact(
     digest: Digest,
     repository: RepositoryName | None,
     own: OwnRecords = OwnRecords(),
+    thresholds: Thresholds = _THRESHOLDS,
 ) -> VerifiedArtifact:
     """Return the proof that a trusted signer signed the file with this ``digest``.
 
@@ -142,7 +147,7 @@ def verify_artifact(
     Raises:
         Problem: the first failed check, as the module lists them.
     """
-    believed = _believe(data, root, own.held)
+    believed = _believe(data, root, own.held, thresholds)
     message = believed.proven.payload
     if not isinstance(message, MessageDigest):
         raise BundleMalformed("the bundle holds a statement, it does not sign a file")
@@ -174,14 +179,14 @@ def made_of(proven: Proven) -> Made:
     )
 
 
-def _believe(data: bytes, root: TrustRoot, held: HeldEntries | None) -> _Believed:
+def _believe(data: bytes, root: TrustRoot, held: HeldEntries | None, thresholds: Thresholds) -> _Believed:
     """Prove a bundle, and find who of the trusted signers made it."""
 
     def find_key(fingerprint: str) -> PublicKey | None:
         signer = root.signer(fingerprint)
         return None if signer is None else signer.public_key
 
-    proven = prove_bundle(data, root.material, find_key=find_key, held=held)
+    proven = prove_bundle(data, root.material, find_key=find_key, thresholds=thresholds, held=held)
     if root.revocations:
         revocation = revocation_of(made_of(proven), root.revocations)
         if revocation is not None:
