@@ -85,6 +85,9 @@ class RepeatableSealing:
         assert sealed == name.encode()
         return self._key(name, Scheme.ED25519 if name.startswith(ED25519) else Scheme.ECDSA_P256_SHA256)
 
+    def derived(self, purpose: str) -> bytes:
+        return hashlib.sha256(purpose.encode()).digest()
+
     def _key(self, name: str, scheme: Scheme) -> Repeatable | PrivateKey:
         seed = hashlib.sha256(name.encode()).digest()
         if scheme is Scheme.ED25519:

@@ -11,6 +11,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from msgspec import Meta, Struct
 
+from chainward.access.model import Binding
 from chainward.config.trust import Trust
 from chainward.kernel.name import RepositoryPattern
 from chainward.kernel.problem import Kind, Problem
@@ -18,6 +19,7 @@ from chainward.kernel.problem import Kind, Problem
 __all__ = ["Config", "ConfigInvalid", "Gates", "Instance", "Keys", "Logging", "Registry", "Server", "Storage"]
 
 _HOST: Final = re.compile(r"(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?\Z")
+_URL: Final = re.compile(r"https?://(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?/?\Z")
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
 
 
@@ -41,6 +43,10 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         "127.0.0.1"
     )
     port: Annotated[int, Meta(ge=1, le=65535), _env("CHAINWARD_PORT", "TCP port to listen on.")] = 8420
+    public_url: Annotated[
+        str | None,
+        _env("CHAINWARD_PUBLIC_URL", "URL at which clients reach the platform; without it that of host and port."),
+    ] = None
     tls_certificate: Annotated[
         Path | None, Meta(description="PEM file with the certificate chain; switches TLS on.")
     ] = None
@@ -68,6 +74,15 @@ class Server(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             raise ValueError("tls_certificate and tls_key belong together: expected both or neither")
         if self.tls_client_authorities is not None and self.tls_certificate is None:
             raise ValueError("tls_client_authorities needs TLS: expected tls_certificate and tls_key as well")
+        if self.public_url is not None and _URL.match(self.public_url) is None:
+            raise ValueError("public_url: expected https://host or http://host:port, without a path")
+
+    @property
+    def url(self) -> str:
+        """The URL at which clients reach the platform, without a slash at its end."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/")
+        return f"{'https' if self.tls else 'http'}://{self.authority}"
 
     @property
     def tls(self) -> bool:
@@ -126,6 +141,12 @@ class Registry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             description="Repositories whose tags may be moved, such as sandbox/**; everywhere else tags are immutable."
         ),
     ] = ()
+    anonymous: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="What anybody may do without a token, such as reader:public/**; anything but reader is warned of."
+        ),
+    ] = ()
     blob_limit: Annotated[int, Meta(ge=1 << 20, description="Largest blob in bytes.")] = 16 << 30
     upload_hours: Annotated[int, Meta(ge=1, le=720, description="When an unfinished upload is thrown away.")] = 24
 
@@ -135,6 +156,16 @@ class Registry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 RepositoryPattern(text)
             except Problem as problem:
                 raise ValueError(f"mutable_tags: expected repository patterns such as shop/**: {problem}") from problem
+        for text in self.anonymous:
+            try:
+                Binding.parse(text)
+            except (Problem, ValueError) as problem:
+                raise ValueError(f"anonymous: expected rights such as reader:public/**: {problem}") from problem
+
+    @property
+    def for_anybody(self) -> tuple[Binding, ...]:
+        """What anybody may do without a token."""
+        return tuple(map(Binding.parse, self.anonymous))
 
     @property
     def mutable(self) -> tuple[RepositoryPattern, ...]:

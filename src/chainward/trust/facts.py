@@ -16,6 +16,8 @@ __all__ = [
     "AuthorityEstablished",
     "AuthorityRetired",
     "CertificateIssued",
+    "DocumentsPublished",
+    "RootPublished",
     "SignatureRevocationStated",
     "SignerDistrust",
     "SignerTrusted",
@@ -179,6 +181,36 @@ def _named(fingerprint: str, match: dict[str, Any] | None) -> tuple[str, ...]:
     return (f"identity:{match['subject']}",) if "subject" in match else ()
 
 
+class RootPublished(FactBody, frozen=True, kw_only=True):
+    """A root of the TUF repository was published: from it on, these keys say what clients believe."""
+
+    schema: ClassVar[str] = "trust.root-published/1"
+    feeds: ClassVar[tuple[str, ...]] = ("F1",)
+
+    version: int
+    threshold: int
+    keys: tuple[str, ...]
+    expires: str
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the repository, and each key by its TUF key id."""
+        return ("trust:root", *(f"tuf-key:{key}" for key in self.keys))
+
+
+class DocumentsPublished(FactBody, frozen=True, kw_only=True):
+    """New trust documents were published in the TUF repository; their digests by name."""
+
+    schema: ClassVar[str] = "trust.documents-published/1"
+    feeds: ClassVar[tuple[str, ...]] = ("F1",)
+
+    version: int
+    documents: dict[str, str]
+
+    def subjects(self) -> tuple[str, ...]:
+        """Return the repository and the digests."""
+        return ("trust:documents", *sorted(self.documents.values()))
+
+
 FACTS: Final[tuple[type[FactBody], ...]] = (
     SignerTrusted,
     SignerDistrust,
@@ -186,5 +218,7 @@ FACTS: Final[tuple[type[FactBody], ...]] = (
     AuthorityEstablished,
     AuthorityRetired,
     AuthorityCompromised,
+    RootPublished,
+    DocumentsPublished,
     CertificateIssued,
 )

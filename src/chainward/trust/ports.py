@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from chainward.formats.bundle import LogEntry
     from chainward.formats.rekor import HashedRekord
     from chainward.kernel.digest import Digest
     from chainward.keys.model import PublicKey, Scheme
-    from chainward.keys.ports import DigestSigner
+    from chainward.keys.ports import DigestSigner, Signer
     from chainward.keys.uri import KeyReference
     from chainward.trust.ambient import IdentityToken
     from chainward.trust.authority import Authority, AuthorityKind, AuthoritySnapshot
     from chainward.trust.custody import KeptKey, PendingAuthority
+    from chainward.trust.distribution import OnlineKey, PublishedState, RootSummary
     from chainward.trust.material import TrustedAuthority
     from chainward.trust.model import TrustedLog, TrustSnapshot
     from chainward.trust.principal import VerifiedToken
@@ -23,12 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AuthorityStore",
+    "DistributionStore",
     "HeldEntries",
     "IssuingAuthorities",
     "KeyVault",
     "PublicationRecord",
     "SignatureLog",
     "TokenVerifier",
+    "TrustMetadata",
     "TrustStore",
 ]
 
@@ -164,4 +168,68 @@ class IssuingAuthorities(Protocol):
 
     def signer(self, name: str) -> DigestSigner:
         """Return the signer of an instance; raises AuthorityUnknown or KeySealed."""
+        ...
+
+
+class DistributionStore(Protocol):
+    """Where the TUF repository is. Any thread may call it; all replicas see one store."""
+
+    def state(self) -> PublishedState | None:
+        """Return what is published; None before the founding."""
+        ...
+
+    def file(self, path: str) -> bytes | None:
+        """Return a published file, if there is one of this path."""
+        ...
+
+    def online_keys(self) -> Sequence[OnlineKey]:
+        """Return every online key that was ever kept."""
+        ...
+
+
+class TrustMetadata(Protocol):
+    """Writes and reads the metadata of The Update Framework. Pure; signs with what it is given."""
+
+    def first_root(
+        self, signers: Sequence[Signer], threshold: int, online: Mapping[str, PublicKey], expires: datetime
+    ) -> bytes:
+        """Return root 1 with the keys of ``signers``, signed by all of them; raises RootInvalid."""
+        ...
+
+    def next_root(
+        self,
+        current: bytes,
+        signers: Sequence[Signer],
+        expires: datetime,
+        *,
+        remove: Sequence[str] = (),
+        online: Mapping[str, PublicKey] | None = None,
+    ) -> bytes:
+        """Return the root that follows ``current``, signed by all of ``signers``.
+
+        Signers that are no keys of ``current`` become keys; ``remove`` names the key ids that go.
+
+        Raises:
+            RootInvalid: it would not be signed by enough keys of both, or a key to remove is none.
+        """
+        ...
+
+    def check_next_root(self, current: bytes, candidate: bytes, now: datetime) -> RootSummary:
+        """Return what ``candidate`` says if it may follow ``current``; raises RootInvalid."""
+        ...
+
+    def summary(self, root: bytes) -> RootSummary:
+        """Return what a root says; raises RootInvalid for bytes that are none."""
+        ...
+
+    def targets(self, version: int, expires: datetime, files: Mapping[str, bytes], signer: Signer) -> bytes:
+        """Return targets metadata about ``files``."""
+        ...
+
+    def snapshot(self, version: int, expires: datetime, targets_version: int, signer: Signer) -> bytes:
+        """Return snapshot metadata."""
+        ...
+
+    def timestamp(self, version: int, expires: datetime, snapshot_version: int, signer: Signer) -> bytes:
+        """Return timestamp metadata."""
         ...

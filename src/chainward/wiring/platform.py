@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chainward.access.authenticate import Authenticator
+    from chainward.access.sessions import RegistrySessions
     from chainward.access.tokens import Tokens
     from chainward.adapters.keyring import PlatformKeys
     from chainward.adapters.sql.database import Database
@@ -47,6 +48,7 @@ __all__ = ["Platform"]
 
 _ANCHORS: Final = Context(PLATFORM, "anchor")
 _ANCHOR_INTERVAL: Final = timedelta(minutes=1)
+_TRUST_INTERVAL: Final = timedelta(minutes=10)
 _EXPIRY_INTERVAL: Final = timedelta(minutes=10)
 _EVIDENCE_INTERVAL: Final = timedelta(seconds=5)
 
@@ -78,7 +80,7 @@ class Platform:
         try:
             self.database, self.ledger, self.services = self._open_ledger()
             self.witnessing = self._open_witnessing()
-            self.authenticator, self.tokens = self._open_access()
+            self.authenticator, self.tokens, self.registry_sessions = self._open_access()
             self.portfolios, self.policies = self._open_declarations()
             self.trust, self.signers = self._open_trust()
             self.shards, self.rekor = self._open_shards()
@@ -112,6 +114,7 @@ class Platform:
         self.ledger.notify(stating.wake)
         for work in (
             stating,
+            Periodic("trust", _TRUST_INTERVAL, self.services.refresh, self._report),
             Periodic("anchors", _ANCHOR_INTERVAL, self.anchor, self._report),
             Periodic("witnesses", _ANCHOR_INTERVAL, self.witnessing.witnesses.submit, self._report),
             Periodic("expiry", _EXPIRY_INTERVAL, self.registry.uploads.expire, self._report),
@@ -137,10 +140,8 @@ class Platform:
         return {"facts": facts, **self.services.logs()}
 
     def trusted_root(self) -> bytes:
-        """Return the Sigstore trusted root of the signature log."""
-        from chainward.trust.root import trusted_root_json
-
-        return trusted_root_json([self.logs["signatures"]], self.ledger.fact(0).recorded_at)
+        """Return the Sigstore trusted root: every service of this platform that is believed."""
+        return self.services.documents.current().trusted_root
 
     def evidence_of(self, repository: RepositoryName, digest: Digest) -> Gathered:
         """Return the evidence about an artifact, verified now."""
@@ -235,14 +236,19 @@ class Platform:
         self._closing.callback(services.close)
         return services
 
-    def _open_access(self) -> tuple[Authenticator, Tokens]:
+    def _open_access(self) -> tuple[Authenticator, Tokens, RegistrySessions]:
         from chainward.access.authenticate import Authenticator
+        from chainward.access.sessions import RegistrySessions
         from chainward.access.tokens import Tokens
+        from chainward.adapters.session_tokens import JwtSessionMint
         from chainward.adapters.sql.access import SqlAccessStore
 
         store = SqlAccessStore(self.database)
         authenticator = Authenticator(store, self.clock)
-        return authenticator, Tokens(self.ledger, store, authenticator, self.clock, self.entropy)
+        tokens = Tokens(self.ledger, store, authenticator, self.clock, self.entropy)
+        mint = JwtSessionMint(self.keys.sealing.derived("registry sessions"), self.config.instance.name)
+        anonymous = self.config.registry.for_anybody
+        return authenticator, tokens, RegistrySessions(authenticator, mint, self.clock, anonymous)
 
     def _open_declarations(self) -> tuple[Portfolios, Policies]:
         from chainward.adapters.sql.policy import SqlPolicyStore

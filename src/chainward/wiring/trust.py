@@ -7,7 +7,9 @@ who signs the checkpoints of which log before there is a ledger.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from chainward.kernel.identity import PLATFORM, Context
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,21 +18,25 @@ if TYPE_CHECKING:
     from chainward.adapters.keyring import OfflineKeys, PlatformKeys
     from chainward.adapters.sql.authorities import SqlAuthorityStore
     from chainward.adapters.sql.database import Database
+    from chainward.adapters.sql.distribution import SqlDistributionStore
     from chainward.config import Config
     from chainward.kernel.entropy import Entropy
-    from chainward.kernel.identity import Context
     from chainward.kernel.instant import Clock
     from chainward.ledger.commit import Ledger
     from chainward.ledger.ports import CheckpointSigner
     from chainward.trust.authorities import Authorities
     from chainward.trust.certify import Certifier
     from chainward.trust.development import DevelopmentIssuer
+    from chainward.trust.distribution import Distribution
+    from chainward.trust.documents import Documents
     from chainward.trust.issuers import Issuers
     from chainward.trust.model import TrustedLog
     from chainward.trust.signing_keys import AuthoritySigners
     from chainward.trust.timestamp import Timestamps
 
 __all__ = ["Signing", "TrustServices", "open_signers"]
+
+_RENEWAL: Final = Context(PLATFORM, "trust-renewal")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Signing:
 
     store: SqlAuthorityStore
     signers: AuthoritySigners
+    published: SqlDistributionStore
 
 
 def open_signers(
@@ -47,10 +54,12 @@ def open_signers(
     """Return who signs checkpoints: ``facts`` for its own log, the authorities for theirs."""
     from chainward.adapters.keyring import Vault
     from chainward.adapters.sql.authorities import SqlAuthorityStore
+    from chainward.adapters.sql.distribution import SqlDistributionStore
     from chainward.trust.signing_keys import AuthoritySigners
 
     store = SqlAuthorityStore(database)
-    return Signing(store, AuthoritySigners(store, Vault(keys.sealing, passphrase), [facts]))
+    signers = AuthoritySigners(store, Vault(keys.sealing, passphrase), [facts])
+    return Signing(store, signers, SqlDistributionStore(database))
 
 
 class TrustServices:
@@ -66,6 +75,8 @@ class TrustServices:
         self.development_issuer = self._open_development_issuer()
         self.issuers = self._open_issuers()
         self.certifier = self._open_certifier()
+        self.documents = self._open_documents()
+        self.distribution = self._open_distribution(signing)
 
     def found(self, offline: OfflineKeys, *, context: Context) -> None:
         """Establish the first instance of every service; the keys of the roots are used here and not kept."""
@@ -78,6 +89,11 @@ class TrustServices:
             for kind, key in ((AuthorityKind.CA, offline.ca), (AuthorityKind.TSA, offline.tsa))
         )
         self.authorities.found(ca, tsa, self.entropy, context=context)
+        self.distribution.found(offline.tuf, context=context)
+
+    def refresh(self) -> None:
+        """Publish what changed in the trust repository, and renew what is past half of its life."""
+        self.distribution.refresh(context=_RENEWAL)
 
     def logs(self) -> dict[str, TrustedLog]:
         """Return the logs of authorities: the active ones as ``signatures`` and ``certificates``, others by name."""
@@ -96,6 +112,24 @@ class TrustServices:
         from chainward.trust.authorities import Authorities
 
         return Authorities(self.ledger, signing.store, signing.signers, self.clock, self.config.instance.name)
+
+    def _open_documents(self) -> Documents:
+        from chainward.trust.documents import Documents, Places
+
+        server = self.config.server
+        own = () if self.development_issuer is None else (self.development_issuer.url,)
+        issuers = (*own, *(each.url for each in self.config.trust.issuers if "*" not in each.url))
+        places = Places(server.url, self.config.instance.name, issuers, is_certain=server.public_url is not None)
+        return Documents(self.authorities, places)
+
+    def _open_distribution(self, signing: Signing) -> Distribution:
+        from chainward.adapters.tuf import TufMetadata
+        from chainward.trust.distribution import Distribution
+
+        tools = (signing.signers.vault, self.documents, self.clock)
+        distribution = Distribution(self.ledger, signing.published, TufMetadata(), *tools)
+        self.authorities.on_change(lambda context: _follow(distribution, context))
+        return distribution
 
     def _open_development_issuer(self) -> DevelopmentIssuer | None:
         from chainward.trust.development import DevelopmentIssuer
@@ -128,3 +162,9 @@ class TrustServices:
             return max(head.moved_at for head in self.ledger.logs())
 
         return Timestamps(self.authorities, self.clock, self.entropy, known)
+
+
+def _follow(distribution: Distribution, context: Context) -> None:
+    """Publish what changed; before the founding there is nothing to publish in."""
+    if distribution.is_founded:
+        distribution.refresh(context=context)

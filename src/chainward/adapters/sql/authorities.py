@@ -50,7 +50,15 @@ if TYPE_CHECKING:
     from chainward.ledger.model import Write
     from chainward.trust.custody import KeptKey
 
-__all__ = ["AUTHORITY", "AUTHORITY_PENDING", "WRITES", "SqlAuthorityStore", "read_authorities"]
+__all__ = [
+    "AUTHORITY",
+    "AUTHORITY_PENDING",
+    "WRITES",
+    "SqlAuthorityStore",
+    "kept_key",
+    "key_columns",
+    "read_authorities",
+]
 
 AUTHORITY: Final = Table(
     "authority",
@@ -146,7 +154,7 @@ class SqlAuthorityStore:
             row = connection.execute(_SELECT_KEY, {"b_name": name}).first()
         if row is None:
             raise AuthorityUnknown(f"there is no authority {name[:80]!r}")
-        return _kept(row)
+        return kept_key(row)
 
     def pending(self, kind: AuthorityKind) -> PendingAuthority | None:
         """Return the instance that waits for its certificates, if there is one."""
@@ -154,7 +162,7 @@ class SqlAuthorityStore:
             row = connection.execute(_SELECT_PENDING, {"b_kind": kind.value}).first()
         if row is None:
             return None
-        return PendingAuthority(row.name, kind, PublicKey.from_der(row.public_key), _kept(row))
+        return PendingAuthority(row.name, kind, PublicKey.from_der(row.public_key), kept_key(row))
 
 
 def read_authorities(connection: Connection) -> tuple[Authority, ...]:
@@ -186,11 +194,13 @@ def _compromise(row: Row[Any]) -> Compromise | None:
     )
 
 
-def _kept(row: Row[Any] | Row[Any, Any]) -> KeptKey:
+def kept_key(row: Row[Any] | Row[Any, Any]) -> KeptKey:
+    """Return the key in the columns ``sealed_key`` and ``key_reference``."""
     return SealedKey(row.sealed_key) if row.key_reference is None else KeyReference.parse(row.key_reference)
 
 
-def _key_columns(key: KeptKey) -> dict[str, object]:
+def key_columns(key: KeptKey) -> dict[str, object]:
+    """Return the columns ``sealed_key`` and ``key_reference`` of a key."""
     if isinstance(key, SealedKey):
         return {"sealed_key": key.data, "key_reference": None}
     return {"sealed_key": None, "key_reference": str(key)}
@@ -215,7 +225,7 @@ def _establish(scope: Scope, write: EstablishAuthority) -> None:
         "public_key": authority.public_key.der,
         "certificates": " ".join(base64.b64encode(each).decode("ascii") for each in authority.certificates),
         "started_at": authority.start,
-        **_key_columns(write.key),
+        **key_columns(write.key),
     }
     scope.connection.execute(AUTHORITY.insert(), row)
     scope.connection.execute(_DROP_PENDING, {"b_kind": authority.kind.value})
@@ -229,7 +239,7 @@ def _keep_pending(scope: Scope, write: KeepPending) -> None:
         "kind": pending.kind.value,
         "name": pending.name,
         "public_key": pending.public_key.der,
-        **_key_columns(pending.key),
+        **key_columns(pending.key),
     }
     scope.connection.execute(AUTHORITY_PENDING.insert(), row)
 

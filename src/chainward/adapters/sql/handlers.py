@@ -8,6 +8,7 @@ from chainward.adapters.sql import (
     access,
     authorities,
     delivery,
+    distribution,
     policy,
     portfolio,
     publications,
@@ -25,6 +26,17 @@ __all__ = ["handlers"]
 def handlers() -> dict[type[Any], Handler]:
     """Return the handler of every write but those that the ledger has itself."""
     found: dict[type[Any], Handler] = {}
-    for room in (access, authorities, delivery, policy, portfolio, publications, registry, trust, witness):
+    for room in (
+        access,
+        authorities,
+        delivery,
+        distribution,
+        policy,
+        portfolio,
+        publications,
+        registry,
+        trust,
+        witness,
+    ):
         found.update(room.WRITES)
     return found

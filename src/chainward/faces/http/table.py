@@ -13,6 +13,7 @@ from chainward.faces.http import (
     admission,
     artifacts,
     development_issuer,
+    documents,
     facts,
     fulcio,
     gates,
@@ -26,6 +27,7 @@ from chainward.faces.http import (
     timestamp,
     tokens,
     transparency,
+    witness,
 )
 from chainward.faces.http.routes import Needs, Public, Reach, Route
 
@@ -43,6 +45,7 @@ def table_of(config: Config, health: Health, pages: Pages) -> tuple[Route, ...]:
         *_process(config, health),
         *admission.ROUTES,
         *artifacts.ROUTES,
+        *documents.ROUTES,
         *development_issuer.ROUTES,
         *facts.ROUTES,
         *fulcio.ROUTES,
@@ -57,6 +60,7 @@ def table_of(config: Config, health: Health, pages: Pages) -> tuple[Route, ...]:
         *timestamp.ROUTES,
         *tokens.ROUTES,
         *transparency.ROUTES,
+        *witness.ROUTES,
         *pages.routes(),
     )
 
