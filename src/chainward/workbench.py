@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from chainward.adapters.folder import LayoutReader, ResultWriter
-    from chainward.adapters.remote import Remote, RemoteRegistry, RemoteSignatureLog
+    from chainward.adapters.remote import Remote, RemoteRegistry
+    from chainward.adapters.services import Pins
+    from chainward.adapters.sigstore import Instance
     from chainward.delivery.build import Builder
     from chainward.delivery.image import LayerPlan
     from chainward.kernel.digest import Digest
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from chainward.keys.model import PublicKey
     from chainward.ledger.neighbours import TileLog
     from chainward.sbom.model import Sbom
+    from chainward.trust.ambient import IdentityToken
+    from chainward.trust.material import TrustMaterial
     from chainward.trust.model import TrustedLog
 
 __all__ = [
@@ -36,10 +40,15 @@ __all__ = [
     "check_output",
     "clock",
     "file_digest",
+    "identity_token",
     "inventory",
     "layer",
     "layout",
+    "material_of",
     "open_key",
+    "pins",
+    "platform_root",
+    "platform_services",
     "published_log",
     "read_bytes",
     "read_public_key",
@@ -47,7 +56,7 @@ __all__ = [
     "remote",
     "result_folder",
     "root_document",
-    "signature_log",
+    "sigstore_services",
     "store_key",
     "trusted_logs",
     "unprotected_host",
@@ -108,11 +117,58 @@ def registry(connection: Remote) -> RemoteRegistry:
     return RemoteRegistry(connection)
 
 
-def signature_log(connection: Remote, trusted_root: Path | None = None) -> RemoteSignatureLog:
-    """Return the signature log of a platform, known from a trusted root in a file or from the platform itself."""
-    from chainward.adapters.remote import RemoteSignatureLog
+def pins(folder: Path, root: Path | None, tell: Callable[[str], None]) -> Pins:
+    """Return where roots of trust are pinned: ``root`` is a TUF root to begin with, ``tell`` hears of a new pin."""
+    from chainward.adapters.services import Pins
 
-    return RemoteSignatureLog(connection, trusted_logs(connection, trusted_root)[-1])
+    return Pins(folder, read_bytes(root, _TRUSTED_ROOT_LIMIT) if root else None, tell)
+
+
+@contextmanager
+def platform_services(
+    url: str, pinned: Pins, *, trusted_root: Path | None, secret: str | None, certificate_authority: str | None
+) -> Iterator[Instance]:
+    """Open the signing services of a platform; ``secret`` is an API token, if there is one."""
+    from chainward.adapters import services
+
+    root = read_bytes(trusted_root, _TRUSTED_ROOT_LIMIT) if trusted_root else None
+    authority = certificate_authority
+    with services.platform(url, pinned, trusted_root=root, secret=secret, certificate_authority=authority) as found:
+        yield found
+
+
+@contextmanager
+def sigstore_services(
+    signing_config: Path, trusted_root: Path, *, certificate_authority: str | None
+) -> Iterator[Instance]:
+    """Open the services of any Sigstore instance that two files describe: where they are, and what to believe."""
+    from chainward.adapters import services
+
+    config, root = (read_bytes(path, _TRUSTED_ROOT_LIMIT) for path in (signing_config, trusted_root))
+    with services.instance(config, root, certificate_authority=certificate_authority) as found:
+        yield found
+
+
+def platform_root(url: str, pinned: Pins, *, certificate_authority: str | None) -> bytes:
+    """Return the trusted root of a platform, as far as it follows from the root that was pinned."""
+    from chainward.adapters import services
+
+    return services.platform_root(url, pinned, certificate_authority=certificate_authority)
+
+
+def material_of(document: bytes) -> TrustMaterial:
+    """Return what a trusted root says; whoever gave the document is believed."""
+    from chainward.formats.trusted_root import decode_trusted_root
+    from chainward.trust.material import TrustMaterial
+
+    return TrustMaterial.from_document(decode_trusted_root(document))
+
+
+def identity_token(text: str | None, environment: Mapping[str, str], audience: str) -> IdentityToken:
+    """Return the token in ``text`` (``@FILE`` names a file that holds it), or one that the environment offers."""
+    from chainward.adapters import services
+
+    return services.token(text, environment, audience)
 
 
 def trusted_logs(connection: Remote | None, trusted_root: Path | None) -> tuple[TrustedLog, ...]:
@@ -336,14 +392,16 @@ def write_durably(path: Path, content: bytes) -> None:
         raise FileUnusable(f"{path} cannot be written: {error.strerror}") from error
 
 
-def file_digest(path: Path) -> Digest:
-    """Return the sha256 of a file of any size."""
+def file_digest(path: Path, hash_name: str = "sha256") -> Digest:
+    """Return the digest of a file of any size; raises FileUnusable, also for a hash that names no artifacts."""
     import hashlib
 
     from chainward.kernel.digest import Algorithm, Digest
 
+    if hash_name not in set(Algorithm):
+        raise FileUnusable(f"files are not named by their {hash_name}", hint="Sign with a key on P-256 or P-521.")
     try:
         with path.open("rb") as handle:
-            return Digest(Algorithm.SHA256, hashlib.file_digest(handle, "sha256").hexdigest())
+            return Digest(Algorithm(hash_name), hashlib.file_digest(handle, hash_name).hexdigest())
     except OSError as error:
         raise FileUnusable(f"{path}: {error.strerror}") from error

@@ -1,4 +1,4 @@
-"""The platform as seen from a client: its REST interface, its registry and its signature log over HTTP.
+"""The platform as seen from a client: its REST interface and its registry over HTTP.
 
 A Problem of the platform comes back as a Problem here, with the same code, kind, hint and details. Nothing is retried
 silently; redirects are not followed, so a token never travels to another host. An answer is believed to be nothing but
@@ -19,20 +19,15 @@ from urllib.parse import quote, urlencode, urlsplit
 import httpx
 
 from chainward.adapters.remote_problem import problem_of
-from chainward.formats.bundle import decode_log_entry
 from chainward.formats.codec import convert, decode_object
 from chainward.formats.oci import MAX_MANIFEST
-from chainward.formats.rekor import encode_entry_request
 from chainward.kernel.digest import Digest, DigestMismatch, InvalidDigest
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from chainward.formats.bundle import LogEntry
-    from chainward.formats.rekor import HashedRekord
     from chainward.kernel.name import RepositoryName
-    from chainward.trust.model import TrustedLog
 
 __all__ = [
     "AddressInvalid",
@@ -40,7 +35,6 @@ __all__ = [
     "PlatformUnreachable",
     "Remote",
     "RemoteRegistry",
-    "RemoteSignatureLog",
     "Reply",
 ]
 
@@ -209,28 +203,6 @@ class Remote:
         except (AnswerUnexpected, httpx.HTTPError):
             content = b""  # the status says enough
         return problem_of(response.status_code, content)
-
-
-class RemoteSignatureLog:
-    """The signature log of the platform through its Rekor v2 interface; implements trust's SignatureLog.
-
-    ``log`` is how the caller knows the log: from a trusted root of its own, not from the log's answers.
-    """
-
-    def __init__(self, remote: Remote, log: TrustedLog) -> None:
-        self._remote = remote
-        self.log = log
-
-    def submit(self, entry: HashedRekord) -> LogEntry:
-        """Log a signature; returns once a signed checkpoint covers it."""
-        reply = self._remote.request(
-            "POST",
-            "/api/v2/log/entries",
-            body=encode_entry_request(entry),
-            headers={"Content-Type": "application/json"},
-            limit=_JSON_LIMIT,
-        )
-        return decode_log_entry(reply.content)
 
 
 class RemoteRegistry:

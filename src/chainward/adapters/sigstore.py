@@ -70,7 +70,8 @@ _SERVER: Final = 500
 _VERSION: Final = {"certificate authority": 1, "signature log": 2, "timestamp authority": 1}
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _STAMP: Final = "application/timestamp-reply"
-_JSON: Final = {"Content-Type": "application/json", "Accept": "application/json"}
+_PROBLEM: Final = "application/problem+json"
+_JSON: Final = {"Content-Type": "application/json", "Accept": f"application/json, {_PROBLEM}"}
 
 
 class CertificateRefused(Problem):
@@ -270,7 +271,7 @@ class TimestampAuthority:
         digest = hashlib.sha256(message).digest()
         nonce = int.from_bytes(self._entropy.bytes(_NONCE_BYTES)) | 1
         body = encode_request(TimestampRequest(hash_name="sha256", digest=digest, nonce=nonce, certificates=True))
-        headers = {"Content-Type": "application/timestamp-query", "Accept": _STAMP}
+        headers = {"Content-Type": "application/timestamp-query", "Accept": f"{_STAMP}, {_PROBLEM}"}
         answer = self._exchange.ask("POST", self._url, limit=_STAMP_LIMIT, body=body, headers=headers)
         if answer.status not in _DONE:
             raise _refusal(answer, StampRefused)

@@ -9,10 +9,12 @@ import click
 
 from chainward import workbench
 from chainward.faces.cli.output import emit, json_option
-from chainward.faces.cli.session import platform_options, signing_key, signing_options
+from chainward.faces.cli.session import platform_options
+from chainward.faces.cli.signing import lines_of, shown, signing_options
 
 if TYPE_CHECKING:
     from chainward.faces.cli.session import PlatformAddress
+    from chainward.faces.cli.signing import SigningChoice
     from chainward.formats.intoto import Statement
     from chainward.kernel.digest import Digest
 
@@ -42,12 +44,13 @@ def command(
     predicate_type: str | None,
     name: str,
     output: str,
-    key: str,
-    trusted_root: Path | None,
+    by: SigningChoice,
     at: PlatformAddress,
     as_json: bool,
 ) -> None:
     """Sign a statement about the image in IMAGE (an OCI layout, or the result folder of `chainward build`).
+
+    Without --key an identity signs: that of --identity-token, else that of the CI job or workload where this runs.
 
     \b
     provenance   the provenance.json that `chainward build` wrote
@@ -59,35 +62,23 @@ def command(
     chainward attest out --name shop/web --key release.key --type sbom \\
         --predicate sbom.cdx.json -o sbom.sigstore.json
     """
-    from chainward.formats.bundle import decode_bundle
-    from chainward.trust.sign import sign_statement
-
-    workbench.check_output(Path(output), Path(image), Path(path), Path(key.removeprefix("file:")))
+    place = Path(output)
+    workbench.check_output(place, Path(image), Path(path), *by.key_file)
     descriptor, _ = workbench.layout(Path(image)).manifest()
     content = workbench.read_bytes(Path(path), _LIMIT)
     statement = _statement(kind, name, descriptor.digest, content, predicate_type)
-    signer = signing_key(key)
-    with at.connect() as platform:
-        bundle = sign_statement(statement, signer, workbench.signature_log(platform, trusted_root))
-    workbench.write_bytes(Path(output), bundle)
-    entry = decode_bundle(bundle).entries[0]
+    with by.open(at) as signing:
+        bundle = signing.statement(statement)
+        facts = shown(signing, bundle)
+    workbench.write_bytes(place, bundle)
     result = {
         "subject": str(descriptor.digest),
         "predicate_type": statement.predicate_type,
-        "key": f"sha256:{signer.public_key.fingerprint}",
-        "log_index": entry.log_index,
+        **facts,
         "bundle": output,
     }
-    emit(
-        as_json,
-        result,
-        [
-            f"stated   {statement.predicate_type}",
-            f"about    {descriptor.digest}",
-            f"logged   index {entry.log_index}, inclusion proof and checkpoint in the bundle",
-            f"written  {output}",
-        ],
-    )
+    lines = [f"stated   {statement.predicate_type}", f"about    {descriptor.digest}", *lines_of(facts)]
+    emit(as_json, result, [*lines, f"written  {output}"])
 
 
 def _statement(kind: str, name: str, digest: Digest, content: bytes, predicate_type: str | None) -> Statement:

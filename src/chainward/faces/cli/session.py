@@ -20,9 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from chainward.adapters.remote import Remote
+    from chainward.adapters.services import Pins
+    from chainward.adapters.sigstore import Instance
     from chainward.keys.local import PrivateKey
 
-__all__ = ["PlatformAddress", "SecretMissing", "passphrase", "platform_options", "signing_key", "signing_options"]
+__all__ = ["PlatformAddress", "SecretMissing", "passphrase", "platform_options", "signing_key"]
 
 _SECRET_LIMIT = 4096
 _ONE_WORD = "A token is one word on one line, as `chainward token issue` and `chainward init` write it."
@@ -47,11 +49,33 @@ class PlatformAddress:
     @contextmanager
     def connect(self) -> Iterator[Remote]:
         """Open the platform with the token that was given; says so if that token will travel unencrypted."""
+        self._warn()
+        with workbench.remote(self.url, _token(self.token_file), certificate_authority=self.authority) as remote:
+            yield remote
+
+    @contextmanager
+    def services(self, trusted_root: Path | None) -> Iterator[Instance]:
+        """Open the signing services of the platform; they need no API token, but get the one that was given.
+
+        What is believed of them says ``trusted_root``, or follows from the root of trust that was pinned here.
+        """
+        self._warn()
+        given = self.token_file or os.environ.get("CHAINWARD_TOKEN", "").strip()
+        secret = _token(self.token_file) if given else None
+        authority = self.authority
+        with workbench.platform_services(
+            self.url, _pins(self.url), trusted_root=trusted_root, secret=secret, certificate_authority=authority
+        ) as services:
+            yield services
+
+    def root_document(self) -> bytes:
+        """Return the platform's trusted root, as far as it follows from the root of trust that was pinned here."""
+        return workbench.platform_root(self.url, _pins(self.url), certificate_authority=self.authority)
+
+    def _warn(self) -> None:
         host = workbench.unprotected_host(self.url)
         if host is not None:
             say(f"warning: the token travels unencrypted to {host}; use https", err=True)
-        with workbench.remote(self.url, _token(self.token_file), certificate_authority=self.authority) as remote:
-            yield remote
 
 
 def platform_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -87,27 +111,6 @@ def platform_options(command: Callable[..., None]) -> Callable[..., None]:
     return with_address
 
 
-def signing_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add ``--key`` and ``--trusted-root`` to a verb that signs."""
-    key = click.option(
-        "--key",
-        envvar="CHAINWARD_KEY",
-        show_envvar=True,
-        required=True,
-        help="Private key file; its passphrase is read as for `chainward keys`.",
-    )
-    root = click.option(
-        "--trusted-root",
-        envvar="CHAINWARD_TRUSTED_ROOT",
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
-        show_envvar=True,
-        help="Trusted root that names the log. [default: the platform's own]",
-    )
-    with_root: Callable[..., None] = root(command)
-    with_key: Callable[..., None] = key(with_root)
-    return with_key
-
-
 def signing_key(reference: str) -> PrivateKey:
     """Open the private key that ``--key`` names."""
     return workbench.open_key(reference, lambda: passphrase(f"Passphrase for {reference}"))
@@ -127,6 +130,18 @@ def passphrase(prompt: str, *, confirm: bool = False) -> bytes:
             hint="Set CHAINWARD_KEY_PASSPHRASE_FILE to a file that holds it.",
         )
     return str(click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)).encode()
+
+
+def _pins(url: str) -> Pins:
+    """Return where this user keeps the roots of trust of platforms; a new one is told, for it is believed from then."""
+    data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    folder = Path(os.environ.get("CHAINWARD_TRUST_FOLDER") or f"{data}/chainward/trust").expanduser()
+    root = os.environ.get("CHAINWARD_TUF_ROOT")
+
+    def tell(fingerprint: str) -> None:
+        say(f"note: pinned the root of trust of {url} (sha256:{fingerprint}) in {folder}", err=True)
+
+    return workbench.pins(folder, Path(root) if root else None, tell)
 
 
 def _token(token_file: str | None) -> str:

@@ -9,10 +9,12 @@ import click
 
 from chainward import workbench
 from chainward.faces.cli.output import emit, json_option
-from chainward.faces.cli.session import platform_options, signing_key, signing_options
+from chainward.faces.cli.session import platform_options
+from chainward.faces.cli.signing import lines_of, shown, signing_options
 
 if TYPE_CHECKING:
     from chainward.faces.cli.session import PlatformAddress
+    from chainward.faces.cli.signing import SigningChoice
 
 __all__ = ["command"]
 
@@ -20,7 +22,9 @@ __all__ = ["command"]
 @click.command("sign")
 @click.argument("target", type=click.Path(exists=True))
 @click.option("--name", default="image", show_default=True, help="Name of an image in its statement.")
-@click.option("-o", "--output", type=click.Path(dir_okay=False), required=True, help="File for the Sigstore bundle.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), help="File for the bundle. [default: TARGET.sigstore.json]"
+)
 @signing_options
 @platform_options
 @json_option
@@ -28,50 +32,33 @@ def command(
     *,
     target: str,
     name: str,
-    output: str,
-    key: str,
-    trusted_root: Path | None,
+    output: str | None,
+    by: SigningChoice,
     at: PlatformAddress,
     as_json: bool,
 ) -> None:
     """Sign TARGET: a file as it is, or the image in an OCI layout or in the result folder of `chainward build`.
 
-    An image is signed by a statement of type https://sigstore.dev/cosign/sign/v1, as cosign 3 does it.
+    An image is signed by a statement of type https://sigstore.dev/cosign/sign/v1, as cosign 3 does it. Without --key
+    an identity signs: that of --identity-token, else that of the CI job or workload where this runs.
 
     \b
+    chainward sign release.tar.gz
     chainward sign out --name shop/web --key release.key -o sign.sigstore.json
     """
     from chainward.attest.signature import statement_of_signature
-    from chainward.formats.bundle import decode_bundle
-    from chainward.trust.sign import sign_digest, sign_statement
 
     path = Path(target)
-    workbench.check_output(Path(output), path, Path(key.removeprefix("file:")))
-    signer = signing_key(key)
-    with at.connect() as platform:
-        log = workbench.signature_log(platform, trusted_root)
+    place = Path(output) if output else path.with_name(f"{path.resolve().name}.sigstore.json")
+    workbench.check_output(place, path, *by.key_file)
+    with by.open(at) as signing:
         if path.is_dir():
-            descriptor, _ = workbench.layout(path).manifest()
-            digest = descriptor.digest
-            bundle = sign_statement(statement_of_signature(name, digest), signer, log)
+            digest = workbench.layout(path).manifest()[0].digest
+            bundle = signing.statement(statement_of_signature(name, digest))
         else:
-            digest = workbench.file_digest(path)
-            bundle = sign_digest(digest, signer, log)
-    workbench.write_bytes(Path(output), bundle)
-    entry = decode_bundle(bundle).entries[0]
-    result = {
-        "digest": str(digest),
-        "key": f"sha256:{signer.public_key.fingerprint}",
-        "log_index": entry.log_index,
-        "bundle": output,
-    }
-    emit(
-        as_json,
-        result,
-        [
-            f"signed   {digest}",
-            f"key      sha256:{signer.public_key.fingerprint}",
-            f"logged   index {entry.log_index}, inclusion proof and checkpoint in the bundle",
-            f"written  {output}",
-        ],
-    )
+            digest = workbench.file_digest(path, signing.signer.public_key.hash_name)
+            bundle = signing.digest(digest)
+        facts = shown(signing, bundle)
+    workbench.write_bytes(place, bundle)
+    result = {"digest": str(digest), **facts, "bundle": str(place)}
+    emit(as_json, result, [f"signed   {digest}", *lines_of(facts), f"written  {place}"])
