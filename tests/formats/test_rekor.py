@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from typing import Any
@@ -122,7 +123,9 @@ def test_a_kind_of_key_that_signs_no_digest_is_unsupported(details: str) -> None
 
 def test_a_request_above_its_limit_is_too_large() -> None:
     with pytest.raises(TooLarge):
-        decode_entry_request(b" " * (rekor.MAX_REQUEST + 1))
+        decode_entry_request(encode_entry_request(ENTRY) + b" " * rekor.MAX_REQUEST)
+    with pytest.raises(TooLarge):
+        decode_entry_request(b" " * (rekor.MAX_ENVELOPE_REQUEST + 1))
     with pytest.raises(TooLarge):
         parse_body(b" " * (rekor.MAX_BODY + 1))
 
@@ -187,3 +190,74 @@ def test_an_entry_that_could_not_be_read_back_is_not_written(entry: HashedRekord
 def test_a_request_nested_a_hundred_times_in_snake_case_harms_nobody() -> None:
     with pytest.raises(Problem):
         decode_entry_request(b'{"a_b":' * 120 + b"1" + b"}" * 120)
+
+
+def enveloped(details: str = "PKIX_ECDSA_P256_SHA_256", **changes: Any) -> bytes:
+    """Return the request that clients send who log whole envelopes."""
+    verifier = {"publicKey": {"rawBytes": encode_base64(b"public key")}, "keyDetails": details}
+    envelope = {
+        "payload": encode_base64(b"a statement"),
+        "payloadType": "application/vnd.in-toto+json",
+        "signatures": [{"sig": encode_base64(b"signature"), "keyid": ""}],
+    }
+    return json.dumps({"dsseRequestV002": {"envelope": envelope, "verifiers": [verifier]} | changes}).encode()
+
+
+@pytest.mark.parametrize(
+    ("details", "hash_name"),
+    [
+        ("PKIX_ECDSA_P256_SHA_256", "sha256"),
+        ("PKIX_ECDSA_P384_SHA_384", "sha384"),
+        ("PKIX_ECDSA_P521_SHA_512", "sha512"),
+    ],
+)
+def test_an_envelope_is_logged_by_the_digest_of_its_pae(details: str, hash_name: str) -> None:
+    message = b"DSSEv1 28 application/vnd.in-toto+json 11 a statement"
+    digest = hashlib.new(hash_name, message).digest()
+    expected = HashedRekord(digest, b"signature", b"public key", details)
+    assert decode_entry_request(enveloped(details)) == expected
+    assert decode_entry_request(in_snake_case(enveloped(details).decode())) == expected
+
+
+def test_an_envelope_may_be_larger_than_what_a_log_holds() -> None:
+    envelope = json.loads(enveloped())["dsseRequestV002"]["envelope"]
+    large = enveloped(envelope=envelope | {"payload": encode_base64(bytes(1_000_000))})
+    assert len(canonical_body(decode_entry_request(large))) < 1000
+
+
+@pytest.mark.parametrize("count", [0, 2])
+def test_an_envelope_needs_exactly_one_signature_and_one_verifier(count: int) -> None:
+    request = json.loads(enveloped())["dsseRequestV002"]
+    with pytest.raises(Malformed, match="exactly one"):
+        decode_entry_request(enveloped(verifiers=request["verifiers"] * count))
+    signatures = request["envelope"]["signatures"] * count
+    with pytest.raises(Malformed, match="exactly one"):
+        decode_entry_request(enveloped(envelope=request["envelope"] | {"signatures": signatures}))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"unknown": 1},
+        {"envelope": None},
+        {"verifiers": None},
+        {"envelope": {"payload": "", "payloadType": "", "signatures": [{"sig": "c2ln"}]}},
+        {"envelope": {"payload": "*", "payloadType": "t", "signatures": [{"sig": "c2ln"}]}},
+        {"envelope": {"payload": "", "payloadType": "t", "signatures": [{"sig": ""}]}},
+        {"envelope": {"payload": "", "payloadType": "t", "signatures": [{"sig": "c2ln", "extra": 1}]}},
+    ],
+)
+def test_an_envelope_with_anything_unknown_missing_or_wrong_is_malformed(changes: dict[str, Any]) -> None:
+    with pytest.raises(Malformed, match="log entry request"):
+        decode_entry_request(enveloped(**changes))
+
+
+def test_an_envelope_by_a_kind_of_key_that_signs_no_digest_is_unsupported() -> None:
+    with pytest.raises(Unsupported):
+        decode_entry_request(enveloped("PKIX_ED25519"))
+
+
+def test_a_request_of_both_kinds_is_none() -> None:
+    both = json.loads(enveloped()) | json.loads(encode_entry_request(ENTRY))
+    with pytest.raises(Malformed, match="either"):
+        decode_entry_request(json.dumps(both).encode())

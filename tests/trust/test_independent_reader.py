@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from tests.databases import CONTEXT, SIGNATURES, SIGNATURES_ORIGIN, sqlite_platform
+from tests.databases import SIGNATURES, SIGNATURES_ORIGIN, sqlite_platform
 from tests.trust.world import IMAGE, ORIGIN, THEN, MemoryLog, bundle_of, key, log_key, statement, tree_path, tree_root
 
 from chainward.kernel.digest import Digest
@@ -161,7 +161,7 @@ def test_that_reader_verifies_bundles_from_the_platforms_own_log(tmp_path: Path)
     log_raw = raw_ed25519(SIGNATURES.signer.public_key)
     log = TrustedLog.of(SIGNATURES_ORIGIN, SIGNATURES.signer.public_key)
     with sqlite_platform(tmp_path) as platform:
-        own: SignatureLog = Rekor(platform.open_ledger(), log).on_behalf_of(CONTEXT)
+        own: SignatureLog = Rekor(platform.open_ledger(), lambda: log)
         for number in range(5):
             said = statement(Digest.of(b"%d" % number))
             bundle = sign_statement(said, key("release"), own)

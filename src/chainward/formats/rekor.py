@@ -3,20 +3,25 @@
 Follows the rekor-tiles protocol (hashedrekord.proto, CLIENTS.md): a digest, a signature over it, and who can verify it.
 Two documents: the *request* of a client (camelCase and snake_case, unknown members refused) and the canonical *body*,
 which is the RFC 8785 form of its protobuf-JSON and the leaf of the log. A body has exactly one spelling, because
-verifiers rebuild it from a bundle and compare hashes. DSSE envelopes are logged by the digest of their PAE.
+verifiers rebuild it from a bundle and compare hashes. DSSE envelopes are logged by the digest of their PAE; the older
+request that carries a whole envelope (``dsseRequestV002``, which rekor-tiles no longer takes but clients still send) is
+read as what its successor would have said.
 
 Nothing here verifies a signature.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
 
-from chainward.formats.codec import canonical_json, convert, decode_json, decode_object, encode_base64
+from chainward.formats.codec import canonical_json, check_size, convert, decode_json, decode_object, encode_base64
+from chainward.formats.dsse import pae
 from chainward.formats.errors import Malformed, Unsupported, Unwritable
 from chainward.formats.protojson import RawBytes, raw, raw_members
 
@@ -25,6 +30,7 @@ __all__ = [
     "ENTRY_KIND",
     "ENTRY_VERSION",
     "MAX_BODY",
+    "MAX_ENVELOPE_REQUEST",
     "MAX_REQUEST",
     "HashedRekord",
     "canonical_body",
@@ -38,6 +44,7 @@ ENTRY_VERSION: Final = "0.0.2"
 ECDSA_P256_SHA256: Final = "PKIX_ECDSA_P256_SHA_256"
 
 MAX_REQUEST: Final = 32 * 1024
+MAX_ENVELOPE_REQUEST: Final = 4 * 1024 * 1024  # a request that carries a statement, where others carry its digest
 MAX_BODY: Final = 2**16 - 1  # an entry bundle counts the bytes of an entry in 16 bits
 _BODY: Final = "hashedrekord body"
 _REQUEST: Final = "log entry request"
@@ -109,8 +116,33 @@ class _HashedRekordRequest(_Strict, frozen=True, kw_only=True, forbid_unknown_fi
     signature: _Signature
 
 
+class _WireEnvelopeSignature(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    sig: str
+    keyid: str = ""
+
+
+class _WireEnvelope(_Strict, frozen=True, kw_only=True, rename="camel", forbid_unknown_fields=True):
+    payload: str
+    payload_type: str
+    signatures: tuple[_WireEnvelopeSignature, ...]
+
+
+class _DsseRequest(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    envelope: _WireEnvelope
+    verifiers: tuple[_Verifier, ...]
+
+
 class _Request(_Strict, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    hashed_rekord: _HashedRekordRequest = msgspec.field(name="hashedRekordRequestV002")
+    hashed_rekord: _HashedRekordRequest | None = msgspec.field(name="hashedRekordRequestV002", default=None)
+    dsse: _DsseRequest | None = msgspec.field(name="dsseRequestV002", default=None)
+
+
+_DECODER: Final = msgspec.json.Decoder(_Request)
+# The canonical form, written out: every value is a fixed name or base64, so nothing needs to be escaped or sorted.
+_TEMPLATE: Final = (
+    b'{"apiVersion":"0.0.2","kind":"hashedrekord","spec":{"hashedRekordV002":{"data":{"algorithm":"%b","digest":"%b"},'
+    b'"signature":{"content":"%b","verifier":{"keyDetails":"%b","%b":{"rawBytes":"%b"}}}}}}'
+)
 
 
 def canonical_body(entry: HashedRekord) -> bytes:
@@ -121,9 +153,18 @@ def canonical_body(entry: HashedRekord) -> bytes:
         Unsupported: a kind of key that the log does not know.
     """
     algorithm, _ = _digest_of_key(entry.key_details, entry.digest, Unwritable, _BODY)
-    data = {"algorithm": algorithm, "digest": encode_base64(entry.digest)}
-    spec = {"hashedRekordV002": {"data": data, "signature": _signature_members(entry)}}
-    body = canonical_json({"apiVersion": ENTRY_VERSION, "kind": ENTRY_KIND, "spec": spec})
+    _check_complete(entry)
+    verifier = (
+        (b"publicKey", entry.public_key_der) if entry.public_key_der else (b"x509Certificate", entry.certificate_der)
+    )
+    body = _TEMPLATE % (
+        algorithm.encode(),
+        b64encode(entry.digest),
+        b64encode(entry.signature),
+        entry.key_details.encode(),
+        verifier[0],
+        b64encode(verifier[1]),
+    )
     if len(body) > MAX_BODY:
         raise Unwritable(_BODY, f"an entry of {len(body)} bytes does not fit into the log")
     return body
@@ -150,14 +191,47 @@ def parse_body(data: bytes) -> HashedRekord:
 def decode_entry_request(data: bytes) -> HashedRekord:
     """Read what a client sends to the log: camelCase or snake_case, nothing unknown.
 
+    A request with a DSSE envelope gives the entry over its PAE: one signature, and one verifier whose kind of key says
+    how the PAE is hashed.
+
     Raises:
-        TooLarge: more than 32 KiB.
+        TooLarge: more than 32 KiB, or 4 MiB with an envelope.
         Unsupported: a kind of key that the log does not know.
         Malformed: anything else.
     """
-    document = decode_object(data, limit=MAX_REQUEST, what=_REQUEST)
-    request = convert(_in_camel_case(document), _Request, what=_REQUEST).hashed_rekord
-    return _entry(request.digest, request.signature, _REQUEST)
+    request = _read(data)
+    match request:
+        case _Request(hashed_rekord=_HashedRekordRequest() as hashed, dsse=None):
+            check_size(data, limit=MAX_REQUEST, what=_REQUEST)
+            return _entry(hashed.digest, hashed.signature, _REQUEST)
+        case _Request(hashed_rekord=None, dsse=_DsseRequest() as dsse):
+            return _entry_over_pae(dsse)
+        case _:
+            raise Malformed(_REQUEST, "needs either hashedRekordRequestV002 or dsseRequestV002")
+
+
+def _read(data: bytes) -> _Request:
+    check_size(data, limit=MAX_ENVELOPE_REQUEST, what=_REQUEST)
+    try:
+        return _DECODER.decode(data)
+    except ValueError:  # in snake_case, perhaps; else this gives the reason
+        return convert(
+            _in_camel_case(decode_object(data, limit=MAX_ENVELOPE_REQUEST, what=_REQUEST)), _Request, what=_REQUEST
+        )
+
+
+def _entry_over_pae(request: _DsseRequest) -> HashedRekord:
+    if len(request.envelope.signatures) != 1 or len(request.verifiers) != 1:
+        raise Malformed(_REQUEST, "needs exactly one signature and exactly one verifier for it")
+    (verifier,), (signature,) = request.verifiers, request.envelope.signatures
+    if verifier.key_details not in _DIGEST_OF_KEY:
+        raise Unsupported(_REQUEST, f"{verifier.key_details[:60]!r} is not a kind of key that signs digests")
+    payload = raw(request.envelope.payload, what=f"{_REQUEST}: payload")
+    if not request.envelope.payload_type:
+        raise Malformed(_REQUEST, "payloadType is empty")
+    hash_name = _DIGEST_OF_KEY[verifier.key_details][0].replace("SHA2_", "sha")
+    digest = hashlib.new(hash_name, pae(request.envelope.payload_type, payload)).digest()
+    return _entry(encode_base64(digest), _Signature(content=signature.sig, verifier=verifier), _REQUEST)
 
 
 def encode_entry_request(entry: HashedRekord) -> bytes:
@@ -185,9 +259,13 @@ def _entry(digest_text: str, signature: _Signature, what: str) -> HashedRekord:
     return entry
 
 
-def _signature_members(entry: HashedRekord) -> dict[str, Any]:
+def _check_complete(entry: HashedRekord) -> None:
     if bool(entry.public_key_der) == bool(entry.certificate_der) or not entry.signature:
         raise Unwritable(_BODY, "needs a signature and either a public key or a certificate")
+
+
+def _signature_members(entry: HashedRekord) -> dict[str, Any]:
+    _check_complete(entry)
     verifier: dict[str, Any] = {"keyDetails": entry.key_details}
     if entry.public_key_der:
         verifier["publicKey"] = raw_members(entry.public_key_der)

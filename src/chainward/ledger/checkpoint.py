@@ -7,25 +7,40 @@ two kinds of keys have their ids by different rules, see :func:`note_key_id`.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from chainward.formats.checkpoint import Checkpoint, parse_checkpoint
-from chainward.formats.note import Note, NoteSignature, ed25519_key_id, format_note, parse_note
+from chainward.formats.note import (
+    Note,
+    NoteSignature,
+    SignatureType,
+    VerifierKey,
+    ecdsa_key_id,
+    ed25519_key_id,
+    format_note,
+    parse_note,
+)
 from chainward.kernel.problem import Kind, Problem
 from chainward.keys.errors import KeyUnsupported
-from chainward.keys.model import Scheme, raw_ed25519
+from chainward.keys.model import PublicKey, Scheme, ed25519_of, raw_ed25519
 from chainward.ledger.errors import LogUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from chainward.keys.model import PublicKey
     from chainward.keys.ports import Signer
     from chainward.ledger.ports import CheckpointSigner
 
-__all__ = ["CheckpointInvalid", "FixedSigners", "NoteSigner", "note_key_id", "open_checkpoint"]
+__all__ = [
+    "CheckpointInvalid",
+    "FixedSigners",
+    "NoteSigner",
+    "log_key",
+    "note_key_id",
+    "open_checkpoint",
+    "verifier_key_of",
+]
 
 _SHORT_ID = 4
 
@@ -51,9 +66,28 @@ def note_key_id(origin: str, key: PublicKey) -> bytes:
         case Scheme.ED25519:
             return ed25519_key_id(origin, raw_ed25519(key))
         case Scheme.ECDSA_P256_SHA256:
-            return hashlib.sha256(key.der).digest()
+            return ecdsa_key_id(key.der)
         case _:
             raise KeyUnsupported(f"a {key.scheme} key cannot sign checkpoints", hint="Logs sign with Ed25519 or P-256.")
+
+
+def verifier_key_of(origin: str, key: PublicKey) -> VerifierKey:
+    """Return a log's key as people hand it around; raises KeyUnsupported."""
+    if key.scheme is Scheme.ED25519:
+        return VerifierKey(origin, raw_ed25519(key))
+    note_key_id(origin, key)  # refuses what cannot sign notes
+    return VerifierKey(origin, key.der, SignatureType.ECDSA)
+
+
+def log_key(verifier: VerifierKey) -> PublicKey:
+    """Return the key of a log from what people hand around; raises KeyMalformed or KeyUnsupported."""
+    match verifier.type:
+        case SignatureType.ED25519:
+            return ed25519_of(verifier.raw)
+        case SignatureType.ECDSA:
+            return PublicKey(verifier.raw, Scheme.ECDSA_P256_SHA256)
+        case _:
+            raise KeyUnsupported("a witness's key does not sign checkpoints", hint="Give the key of the log.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,8 @@ class Ledger:
         """Append entries to a log other than the facts log; durable when this returns."""
         return self._store.append(Unit(entries=tuple((origin, entry) for entry in entries)))
 
-    def append_once(self, origin: str, entry: bytes) -> Inclusion:
-        """Append an entry, unless the log has it, and prove where it stands; durable when this returns.
+    def append_once(self, origin: str, entry: bytes) -> Receipt:
+        """Append an entry, unless the log has it; durable when this returns, and :meth:`proof_of` proves it.
 
         Raises:
             LogUnknown, LogFrozen, LogReserved, EntryTooLarge: the log does not take it.
@@ -79,7 +79,7 @@ class Ledger:
         answer = waiting.result()
         if isinstance(answer, Problem):
             raise answer
-        return self.proof_of(origin, answer)
+        return answer
 
     def submit_once(self, origin: str, entry: bytes, done: Callable[[Receipt | Problem], None]) -> None:
         """Begin :meth:`append_once`; ``done`` hears in a thread of the store what became of it, for :meth:`proof_of`.

@@ -5,7 +5,10 @@ rekor-tiles protocol: the body is canonical and holds nothing but the request, `
 whole key hash. An entry that is already there is answered with the place it has: signatures are random, so only a
 client's own retry meets itself, and no client understands a refusal.
 
-Index 0 is the log's own entry, written when the log is started, and is never handed out: clients lose a zero.
+Checked is what makes an entry an entry: the key is of the kind that it says, the digest as long as that kind signs, the
+signature valid. Whether the key or the certificate is trusted is never asked: strangers in the log are worth seeing.
+
+Index 0 is the log's own entry, written when the log is opened, and is never handed out: clients lose a zero.
 """
 
 from __future__ import annotations
@@ -15,88 +18,107 @@ from typing import TYPE_CHECKING
 
 from chainward.formats.bundle import InclusionProof, LogEntry
 from chainward.formats.rekor import ENTRY_KIND, ENTRY_VERSION, HashedRekord, canonical_body
-from chainward.keys.model import PublicKey, Scheme
-from chainward.ledger.proofs import leaf_hash
+from chainward.keys.errors import KeyUnsupported
+from chainward.keys.model import PublicKey
+from chainward.ledger.errors import LogFrozen
 from chainward.trust.errors import EntryUnsupported, LogGenesisMissing
-from chainward.trust.facts import SignatureLogged
 
 if TYPE_CHECKING:
-    from chainward.kernel.identity import Context
+    from collections.abc import Callable
+
+    from chainward.kernel.problem import Problem
     from chainward.ledger.commit import Ledger
+    from chainward.ledger.model import Receipt
     from chainward.trust.model import TrustedLog
 
-__all__ = ["Rekor"]
-
-
-class Rekor:
-    """The signature log of this platform, as those see it who submit to it. Thread-safe."""
-
-    def __init__(self, ledger: Ledger, log: TrustedLog) -> None:
-        self._ledger = ledger
-        self.log = log
-
-    def log_signature(self, request: HashedRekord, *, context: Context) -> LogEntry:
-        """Append a signature, unless it is there, and return where it stands.
-
-        When this returns, the entry and a checkpoint over it are durable. Anybody's valid signature is logged: whether
-        the key is trusted is asked when a bundle is verified, and strangers in the log are worth seeing.
-
-        Raises:
-            EntryUnsupported: a certificate, or another key than P-256.
-            KeyMalformed: the public key is not one.
-            SignatureInvalid: the signature is not of that key over that digest.
-        """
-        key = _checked_key(request)
-        key.verify_prehashed(request.digest, request.signature)
-        body = canonical_body(request)
-        with self._ledger.view() as view:
-            index = view.position_of(self.log.origin, body)
-        if index is None:
-            index = self._append(body, key, request.digest, context)
-        if index == 0:
-            raise LogGenesisMissing(f"log {self.log.origin} has no entry of its own at index 0")
-        return self._entry(index, body)
-
-    def on_behalf_of(self, context: Context) -> _OwnLog:
-        """Return this log as a SignatureLog whose submissions happen within ``context``."""
-        return _OwnLog(self, context)
-
-    def _append(self, body: bytes, key: PublicKey, digest: bytes, context: Context) -> int:
-        fact = SignatureLogged(
-            origin=self.log.origin,
-            leaf=leaf_hash(body).hex(),
-            fingerprint=key.fingerprint,
-            digest=f"sha256:{digest.hex()}",
-        )
-        return self._ledger.commit([fact], context=context, entries=[(self.log.origin, body)]).entries[0]
-
-    def _entry(self, index: int, body: bytes) -> LogEntry:
-        found = self._ledger.inclusion(self.log.origin, index)
-        proof = InclusionProof(index, found.size, found.root, found.hashes, found.checkpoint.decode())
-        return LogEntry(index, self.log.key_id, ENTRY_KIND, ENTRY_VERSION, 0, proof, body)
+__all__ = ["Rekor", "Submission", "checked_body"]
 
 
 @dataclass(frozen=True, slots=True)
-class _OwnLog:
-    """Our own log as a SignatureLog, for what the platform signs itself."""
+class Submission:
+    """An entry on its way into a log."""
 
-    rekor: Rekor
-    context: Context
+    log: TrustedLog
+    body: bytes
+
+
+class Rekor:
+    """The signature log of this platform, as those see it who submit to it; implements SignatureLog. Thread-safe.
+
+    ``active`` says which shard takes entries now. It is asked again only when that shard is frozen: entries that come
+    between freezing and asking go into the next one.
+    """
+
+    def __init__(self, ledger: Ledger, active: Callable[[], TrustedLog]) -> None:
+        self._ledger = ledger
+        self._active = active
+        self._known: TrustedLog | None = None
 
     @property
     def log(self) -> TrustedLog:
-        return self.rekor.log
+        """The active shard."""
+        return self._known or self.renewed()
+
+    def renewed(self) -> TrustedLog:
+        """Ask which shard is active now."""
+        self._known = self._active()
+        return self._known
 
     def submit(self, entry: HashedRekord) -> LogEntry:
-        return self.rekor.log_signature(entry, context=self.context)
+        """Append a signature of the platform's own; see :meth:`log_signature`."""
+        return self.log_signature(entry)
+
+    def log_signature(self, request: HashedRekord, *, shard: TrustedLog | None = None) -> LogEntry:
+        """Append a signature to the active shard (or to ``shard``), unless it is there, and return where it stands.
+
+        When this returns, the entry and a checkpoint over it are durable.
+
+        Raises:
+            EntryUnsupported: a kind of key that the log does not take, or a key of another kind than it says.
+            KeyMalformed: the public key or the certificate is not one.
+            SignatureInvalid: the signature is not of that key over that digest.
+            LogFrozen: ``shard`` takes no more entries.
+            LedgerBusy: too many entries are waiting.
+        """
+        body = checked_body(request)
+        try:
+            return self._append(shard or self.log, body)
+        except LogFrozen:
+            if shard is not None:
+                raise
+            return self._append(self.renewed(), body)
+
+    def begin(self, submission: Submission, done: Callable[[Receipt | Problem], None]) -> None:
+        """Begin to append; ``done`` hears in another thread what became of it, for :meth:`finish`."""
+        self._ledger.submit_once(submission.log.origin, submission.body, done)
+
+    def finish(self, submission: Submission, receipt: Receipt) -> LogEntry:
+        """Return the log entry of what was appended."""
+        found = self._ledger.proof_of(submission.log.origin, receipt)
+        if found.index == 0:
+            raise LogGenesisMissing(f"log {found.origin} has no entry of its own at index 0")
+        proof = InclusionProof(found.index, found.size, found.root, found.hashes, found.checkpoint.decode())
+        return LogEntry(found.index, submission.log.key_id, ENTRY_KIND, ENTRY_VERSION, 0, proof, submission.body)
+
+    def _append(self, log: TrustedLog, body: bytes) -> LogEntry:
+        return self.finish(Submission(log, body), self._ledger.append_once(log.origin, body))
+
+
+def checked_body(request: HashedRekord) -> bytes:
+    """Return the leaf of a request whose signature holds; raises as :meth:`Rekor.log_signature` does."""
+    key = _checked_key(request)
+    key.verify_prehashed(request.digest, request.signature)
+    return canonical_body(request)
 
 
 def _checked_key(request: HashedRekord) -> PublicKey:
-    if request.certificate_der:
-        raise EntryUnsupported("this log does not take certificates")
-    if request.key_details != Scheme.ECDSA_P256_SHA256:
-        raise EntryUnsupported(f"this log does not take {request.key_details[:60]} keys")
-    key = PublicKey.from_der(request.public_key_der)
+    try:
+        if request.certificate_der:
+            key = PublicKey.from_certificate(request.certificate_der)
+        else:
+            key = PublicKey.from_der(request.public_key_der)
+    except KeyUnsupported as problem:
+        raise EntryUnsupported(f"this log does not take the key: {problem.message}") from None
     if key.scheme != request.key_details:
-        raise EntryUnsupported(f"the key is a {key.scheme} key, not {request.key_details}")
+        raise EntryUnsupported(f"the key is a {key.scheme} key, not {request.key_details[:60]}")
     return key

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.goods import push_image, sign_image, trusted_key
-from tests.platforms import in_process, open_test_platform
+from tests.platforms import CONTEXT, in_process, open_test_platform
 
 from chainward.formats.bundle import decode_log_entry
+from chainward.formats.dsse import pae
 from chainward.formats.note import parse_verifier_key
-from chainward.formats.rekor import HashedRekord, canonical_body, encode_entry_request
+from chainward.formats.rekor import HashedRekord, canonical_body, encode_entry_request, parse_body
 from chainward.formats.tile import decode_entries, decode_tile
 from chainward.formats.trusted_root import decode_trusted_root
 from chainward.kernel.digest import Digest
@@ -23,6 +24,7 @@ from chainward.keys.model import Scheme, ed25519_of
 from chainward.ledger.checkpoint import open_checkpoint
 from chainward.ledger.model import commitment
 from chainward.ledger.proofs import leaf_hash, verify_consistency, verify_inclusion
+from chainward.trust.authority import AuthorityKind
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -269,21 +271,111 @@ def test_a_signature_is_logged_in_the_shape_of_rekor_v2_and_can_be_checked_by_an
     assert again.json()["logIndex"] == document["logIndex"]
 
 
-def test_a_forged_signature_is_not_logged(admin: Client) -> None:
+def test_a_forged_signature_is_not_logged_and_clients_of_sigstore_are_told_in_their_words(admin: Client) -> None:
     key = generate(Scheme.ECDSA_P256_SHA256)
     forged = HashedRekord(hashlib.sha256(b"other").digest(), key.sign(b"this"), key.public_key.der)
-    headers = {"Content-Type": "application/json"}
-    answer = admin.request("POST", "/api/v2/log/entries", content=encode_entry_request(forged), headers=headers)
-    assert (answer.status_code, answer.json()["code"]) == (422, "signature-invalid")
+    answer = submit(admin, forged)
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/json")
+    told = answer.json()
+    assert (told["code"], told["details"][0]["reason"]) == (3, "signature-invalid")
+    assert "not made by key" in told["message"]
+    problem = submit(admin, forged, {"Accept": "application/json, application/problem+json"})
+    assert (problem.status_code, problem.json()["code"]) == (422, "signature-invalid")
 
 
-def test_a_reader_may_not_log_signatures(desk: TestPlatform, admin: Client) -> None:
-    reader = admin.with_token(desk.token("reader:**", name="reader"))
-    content = encode_entry_request(_entry(generate(Scheme.ECDSA_P256_SHA256), b"x"))
-    answer = reader.request(
-        "POST", "/api/v2/log/entries", content=content, headers={"Content-Type": "application/json"}
-    )
-    assert (answer.status_code, answer.json()["code"]) == (403, "access-denied")
+def submit(client: Client, entry: HashedRekord, headers: dict[str, str] | None = None, at: str = "") -> Any:
+    content = encode_entry_request(entry)
+    headers = {"Content-Type": "application/json"} | (headers or {})
+    return client.request("POST", f"{at}/api/v2/log/entries", content=content, headers=headers)
+
+
+def test_anybody_may_log_a_valid_signature_as_clients_of_sigstore_send_no_token(admin: Client) -> None:
+    answer = submit(admin.with_token(None), _entry(generate(Scheme.ECDSA_P256_SHA256), b"x"))
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("scheme", [Scheme.ECDSA_P384_SHA384, Scheme.RSA_4096])
+def test_an_envelope_is_logged_by_its_pae_with_any_kind_of_key(admin: Client, scheme: Scheme) -> None:
+    key = generate(scheme)
+    signature = key.sign(pae("text/plain", b"a statement"))
+    envelope: dict[str, Any] = {
+        "payload": base64.b64encode(b"a statement").decode(),
+        "payloadType": "text/plain",
+        "signatures": [{"sig": base64.b64encode(signature).decode()}],
+    }
+    verifier = {"publicKey": {"rawBytes": base64.b64encode(key.public_key.der).decode()}, "keyDetails": scheme.value}
+    request = {"dsseRequestV002": {"envelope": envelope, "verifiers": [verifier]}}
+    answer = admin.with_token(None).post("/api/v2/log/entries", request)
+    assert answer.status_code == 201
+    body = parse_body(decode_log_entry(answer.content).body)
+    assert body.digest == hashlib.new(key.public_key.hash_name, pae("text/plain", b"a statement")).digest()
+    envelope["payload"] = base64.b64encode(b"another statement").decode()
+    refused = admin.with_token(None).post("/api/v2/log/entries", request)
+    assert (refused.status_code, refused.json()["code"]) == (400, 3)
+
+
+def test_a_shard_takes_entries_under_its_own_path_and_its_readers_find_everything_there(
+    desk: TestPlatform, admin: Client
+) -> None:
+    nobody = admin.with_token(None)
+    origin = desk.platform.signatures_origin
+    entry = _entry(generate(Scheme.ECDSA_P256_SHA256), b"into a shard")
+    answer = submit(nobody, entry, at=f"/log/{origin}")
+    assert answer.status_code == 201
+    index = int(answer.json()["logIndex"])
+    for prefix in ("", "/api/v2", f"/log/{origin}", f"/log/{origin}/api/v2"):
+        size = int(nobody.get(f"{prefix}/checkpoint").text.split("\n")[1])
+        entries = decode_entries(nobody.get(f"{prefix}/tile/entries/000.p/{size}").content, size)
+        assert entries[index] == canonical_body(entry)
+        assert nobody.get(f"{prefix}/tile/0/000.p/{size}").status_code == 200
+
+
+def test_the_certificate_log_is_public_and_takes_nothing_from_strangers(desk: TestPlatform, admin: Client) -> None:
+    nobody = admin.with_token(None)
+    log = desk.platform.logs["certificates"]
+    note = nobody.get(f"/log/{log.origin}/checkpoint").content
+    assert open_checkpoint(note, log.origin, log.public_key).size >= 1
+    answer = submit(nobody, _entry(generate(Scheme.ECDSA_P256_SHA256), b"x"), at=f"/log/{log.origin}")
+    assert (answer.status_code, answer.json()["details"][0]["reason"]) == (400, "log-reserved")
+
+
+@pytest.mark.parametrize("origin", ["facts.chainward.local", "nowhere.test", "a" * 300])
+def test_only_public_logs_can_be_read_without_a_token(admin: Client, origin: str) -> None:
+    nobody = admin.with_token(None)
+    for path in ("checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1", "api/v2/checkpoint"):
+        assert nobody.get(f"/log/{origin}/{path}").status_code == 404
+    assert submit(nobody, _entry(generate(Scheme.ECDSA_P256_SHA256), b"x"), at=f"/log/{origin}").status_code == 404
+
+
+def test_a_frozen_shard_refuses_entries_and_stays_readable_for_ever(tmp_path: Path) -> None:
+    with open_test_platform(tmp_path / "p") as desk, in_process(desk) as client:
+        nobody = client.with_token(None)
+        old = desk.platform.logs["signatures"]
+        entry = _entry(generate(Scheme.ECDSA_P256_SHA256), b"before")
+        assert submit(nobody, entry).status_code == 201
+        final = nobody.get("/checkpoint").content
+        desk.platform.services.authorities.rotate(AuthorityKind.LOG, context=CONTEXT)
+        frozen = submit(nobody, _entry(generate(Scheme.ECDSA_P256_SHA256), b"after"), at=f"/log/{old.origin}")
+        assert (frozen.status_code, frozen.json()["details"][0]["reason"]) == (405, "log-frozen")
+        moved = submit(nobody, _entry(generate(Scheme.ECDSA_P256_SHA256), b"after"))
+        assert moved.status_code == 201
+        new = desk.platform.logs["signatures"]
+        assert decode_log_entry(moved.content).log_id == new.key_id != old.key_id
+        assert nobody.get(f"/log/{old.origin}/checkpoint").content == final
+        bundle = nobody.get(f"/log/{old.origin}/tile/entries/000.p/2").content
+        assert decode_entries(bundle, 2)[1] == canonical_body(entry)
+        assert nobody.get("/checkpoint").content.startswith(new.origin.encode())
+        desk.platform.audit()
+        listed = {log["origin"]: log for log in client.get("/api/v1/logs").json()["logs"]}
+    assert listed[old.origin]["frozen_at"] is not None
+    assert listed[new.origin]["frozen_at"] is None
+
+
+def test_too_many_waiting_entries_are_pushed_back(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chainward.adapters.sql.writer._QUEUE", 0)
+    answer = submit(admin.with_token(None), _entry(generate(Scheme.ECDSA_P256_SHA256), b"one too many"))
+    assert (answer.status_code, answer.json()["code"], answer.headers["retry-after"]) == (503, 14, "1")
+    assert answer.json()["details"][0]["reason"] == "ledger-busy"
 
 
 @pytest.mark.parametrize("path", ["0/000.p/0", "0/x", "64/000", "0/000.p/257", "0/../..", "9/9/9"])
@@ -338,7 +430,7 @@ def test_a_timeline_of_nothing_in_particular_is_refused(admin: Client, query: st
 def test_an_audit_finds_nothing_where_nothing_was_touched(admin: Client) -> None:
     report = admin.post("/api/v1/logs/audit", {}).json()
     assert report["findings"] == []
-    assert {log["origin"] for log in report["logs"]} == {"facts.chainward.local", "log.chainward.local"}
+    assert {log["origin"] for log in report["logs"]} == {f"{name}.chainward.local" for name in ("facts", "log", "ct")}
 
 
 def test_of_concurrent_pushes_of_one_tag_exactly_one_wins(desk: TestPlatform, admin: Client) -> None:

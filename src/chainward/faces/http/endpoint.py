@@ -17,6 +17,7 @@ from chainward.access.model import Principal
 from chainward.faces.http.answers import Answer, send_answer
 from chainward.faces.http.auth import authenticate
 from chainward.faces.http.errors import InternalError, MethodNotAllowed, ParameterInvalid
+from chainward.faces.http.problems import accepts_problems
 from chainward.faces.http.requests import Call, check_media_type, declared_length, has_nul, read_body
 from chainward.faces.http.routes import Needs, Reach
 from chainward.faces.http.trace import trace_of
@@ -57,6 +58,7 @@ class PathEndpoint:
             raise MethodNotAllowed(f"only {allowed} is possible here", headers={"Allow": allowed})
         trace = trace_of(scope)
         trace.route, trace.page = route.path, route.page
+        trace.sigstore = route.sigstore and not accepts_problems(scope)
         answer = await self._answer(route, scope, receive)
         await send_answer(answer, send, head=scope["method"] == "HEAD")
 
@@ -69,7 +71,10 @@ class PathEndpoint:
                 await to_thread.run_sync(self._principal, route, scope)
             seconds = self._platform.config.server.body_seconds
             body = await read_body(scope, receive, limit=route.limit, seconds=seconds)
-        return await to_thread.run_sync(self._run, route, scope, body)
+        if not route.in_loop:
+            return await to_thread.run_sync(self._run, route, scope, body)
+        answer = route.handler(self._call(route, scope, body, ANONYMOUS))
+        return answer if isinstance(answer, Answer) else await answer
 
     def _principal(self, route: Route, scope: Scope) -> Principal:
         if not isinstance(route.access, Needs):
@@ -87,26 +92,31 @@ class PathEndpoint:
         return principal
 
     def _run(self, route: Route, scope: Scope, body: bytes) -> Answer:
-        principal = self._principal(route, scope)
-        trace = trace_of(scope)
-        call = Call(
+        call = self._call(route, scope, body, self._principal(route, scope))
+        answer = route.handler(call)
+        if not isinstance(answer, Answer):
+            raise InternalError(f"{route.method} {route.path} wants to be awaited, and stands among those that block")
+        if isinstance(route.access, Needs) and route.access.reach is Reach.REPOSITORY and not call.authorized:
+            raise InternalError(f"{route.method} {route.path} answered without naming a repository to authorize")
+        return answer
+
+    def _call(self, route: Route, scope: Scope, body: bytes, principal: Principal) -> Call:
+        return Call(
             platform=self._platform,
             principal=principal,
-            context=Context(principal.actor, trace.request_id),
+            context=Context(principal.actor, trace_of(scope).request_id),
             path=scope.get("path_params", {}),
             query=_query(scope),
             body=body,
             needs=route.access.permission if isinstance(route.access, Needs) else None,
             headers=scope["headers"],
         )
-        answer = route.handler(call)
-        if isinstance(route.access, Needs) and route.access.reach is Reach.REPOSITORY and not call.authorized:
-            raise InternalError(f"{route.method} {route.path} answered without naming a repository to authorize")
-        return answer
 
 
 def _query(scope: Scope) -> dict[str, str]:
     raw: bytes = scope.get("query_string", b"")
+    if not raw and "\x00" not in scope["path"]:
+        return {}
     if len(raw) > _QUERY_LIMIT:
         raise ParameterInvalid(f"the query is longer than {_QUERY_LIMIT} bytes")
     if has_nul(scope):

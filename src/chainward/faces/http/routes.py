@@ -1,4 +1,4 @@
-"""What a route declares: method, path, who may call it, what it takes and what it gives.
+"""What a route declares: method, path, who may call it, what it takes and what it gives, and how it tells problems.
 
 Nothing is reachable by default: a route either names the permission that it needs, and how far that reaches, or says
 that it is public and why. Where a permission is per repository, the translator must name the repository; an answer that
@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from chainward.access.model import Permission
     from chainward.faces.http.answers import Answer
@@ -52,13 +52,15 @@ class Route:
     """One method of one path. ``handler`` runs in a thread, so it may block.
 
     ``takes`` is the wire struct of the JSON body, ``media_types`` what Content-Type it must have; ``gives`` is the wire
-    struct of the answer, or a media type.
+    struct of the answer, or a media type. With ``in_loop`` the handler is a coroutine function that never blocks, for
+    a public route that is so hot that a thread would cost more than the work. With ``sigstore`` the route tells
+    problems as Sigstore's own services do.
     """
 
     method: str
     path: str
     access: Needs | Public
-    handler: Callable[[Call], Answer]
+    handler: Callable[[Call], Answer | Awaitable[Answer]]
     summary: str
     takes: type | None = None
     gives: type | str | None = None
@@ -66,6 +68,12 @@ class Route:
     media_types: tuple[str, ...] = ()
     limit: int = BODY_LIMIT
     page: bool = False
+    in_loop: bool = False
+    sigstore: bool = False
+
+    def __post_init__(self) -> None:
+        if self.in_loop and isinstance(self.access, Needs):
+            raise TypeError(f"{self.method} {self.path} would look up tokens in the event loop, and that blocks")
 
     @property
     def accepts(self) -> tuple[str, ...]:

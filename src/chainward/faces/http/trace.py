@@ -27,6 +27,7 @@ class Trace:
     status: int = 0
     sent: int = 0
     page: bool = False
+    sigstore: bool = False
 
     def attach(self, scope: Scope) -> None:
         """Make this the trace of a request."""

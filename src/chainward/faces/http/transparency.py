@@ -1,9 +1,10 @@
 """The tile logs over HTTP (C2SP tlog-tiles), and proofs as JSON for those who do not want to work with tiles.
 
-The signature log is public, because a transparency log that only insiders can read proves nothing: it is read at
-``/api/v2/checkpoint`` and ``/api/v2/tile/…``. The same routes exist for every log under ``/api/v1/logs/NAME`` for
-callers with a token; the leaves of the facts log are salted commitments, so they reveal no fact. A complete tile never
-changes and is cacheable for ever; a checkpoint is never cached.
+The signature log and the certificate log are public, because a transparency log that only insiders can read proves
+nothing. The active shard of the signature log is read at ``/api/v2/checkpoint`` and ``/api/v2/tile/…`` (and the same
+without the prefix); every shard of both logs, frozen ones too, at ``/log/ORIGIN/…`` for ever. The same routes exist for
+every log under ``/api/v1/logs/NAME`` for callers with a token; the leaves of the facts log are salted commitments, so
+they reveal no fact. A complete tile never changes and is cacheable for ever; a checkpoint is never cached.
 """
 
 from __future__ import annotations
@@ -16,17 +17,16 @@ from msgspec import Struct
 from chainward.access.model import Permission
 from chainward.faces.http.answers import IMMUTABLE, NO_STORE, Answer, json_answer
 from chainward.faces.http.routes import Needs, Public, Reach, Route
-from chainward.formats.note import SignatureType, VerifierKey
 from chainward.formats.tile import TILE_WIDTH, parse_entries_path, parse_tile_path
 from chainward.kernel.instant import rfc3339
-from chainward.keys.model import Scheme, raw_ed25519
+from chainward.ledger.checkpoint import verifier_key_of
 from chainward.ledger.errors import LogTampered, LogUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from chainward.faces.http.requests import Call
-    from chainward.trust.model import TrustedLog
 
 __all__ = ["ROUTES"]
 
@@ -37,13 +37,17 @@ _OPEN: Final = Public("a transparency log is for everybody to check")
 
 
 class LogView(Struct, frozen=True, kw_only=True):
-    """One log: ``verifier_key`` is its key in the form of C2SP signed-note, ``key_id`` the hex of all its 32 bytes."""
+    """One log: ``verifier_key`` is its key in the form of C2SP signed-note, ``key_id`` the hex of all its 32 bytes.
+
+    ``frozen_at`` is when it ceased to take entries, null for an active one.
+    """
 
     name: str
     origin: str
     size: int
     root: str
     moved_at: str
+    frozen_at: str | None
     verifier_key: str
     key_id: str
 
@@ -110,7 +114,8 @@ def _list(call: Call) -> Answer:
             size=heads[log.origin].size,
             root=_text(heads[log.origin].root),
             moved_at=rfc3339(heads[log.origin].moved_at),
-            verifier_key=str(_verifier_key(log)),
+            frozen_at=_instant(heads[log.origin].frozen_at),
+            verifier_key=str(verifier_key_of(log.origin, log.public_key)),
             key_id=log.key_id.hex(),
         )
         for name, log in call.platform.logs.items()
@@ -118,18 +123,22 @@ def _list(call: Call) -> Answer:
     return json_answer(LogList(logs=tuple(views)))
 
 
-def _verifier_key(log: TrustedLog) -> VerifierKey:
-    if log.public_key.scheme is Scheme.ED25519:
-        return VerifierKey(log.origin, raw_ed25519(log.public_key))
-    return VerifierKey(log.origin, log.public_key.der, SignatureType.ECDSA)
+def _instant(instant: datetime | None) -> str | None:
+    return None if instant is None else rfc3339(instant)
 
 
 def _origin(call: Call) -> str:
-    name = call.path.get("log", "signatures")
-    log = call.platform.logs.get(name)
-    if log is None:
-        raise LogUnknown(f"there is no log {name[:80]!r}, only {' and '.join(call.platform.logs)}")
-    return log.origin
+    """Return the log that a request is about: by name or origin, by the origin of a public log, or the active one."""
+    if "origin" in call.path:
+        return call.platform.shards.of_origin(call.path["origin"]).log.origin
+    name = call.path.get("log")
+    if name is None:
+        return call.platform.shards.active().origin
+    logs = call.platform.logs
+    for known, log in logs.items():
+        if name in {known, log.origin}:
+            return log.origin
+    raise LogUnknown(f"there is no log {name[:80]!r}, only {' and '.join(logs)}")
 
 
 def _checkpoint(call: Call) -> Answer:
@@ -254,5 +263,8 @@ ROUTES = (
         gives=ConsistencyView,
         parameters=(("from", "The older size; required."), ("to", "The newer size; the newest if not given.")),
     ),
-    *_tiles("/api/v2", _OPEN, "the signature log"),
+    *_tiles("/api/v2", _OPEN, "the active shard of the signature log"),
+    *_tiles("", _OPEN, "the active shard of the signature log"),
+    *_tiles("/log/{origin}/api/v2", _OPEN, "a shard of the signature log, or of the certificate log"),
+    *_tiles("/log/{origin}", _OPEN, "a shard of the signature log, or of the certificate log"),
 )
