@@ -111,10 +111,12 @@ class Platform:
             own=self.own_records,
         )
         stating = Periodic("evidence", _EVIDENCE_INTERVAL, evidence.catch_up, self._report)
+        renewing = Periodic("trust", _TRUST_INTERVAL, self.services.refresh, self._report)
+        renewing.wake.set()  # the documents may have expired while the platform stood still
         self.ledger.notify(stating.wake)
         for work in (
             stating,
-            Periodic("trust", _TRUST_INTERVAL, self.services.refresh, self._report),
+            renewing,
             Periodic("anchors", _ANCHOR_INTERVAL, self.anchor, self._report),
             Periodic("witnesses", _ANCHOR_INTERVAL, self.witnessing.witnesses.submit, self._report),
             Periodic("expiry", _EXPIRY_INTERVAL, self.registry.uploads.expire, self._report),

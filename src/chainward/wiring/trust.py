@@ -93,7 +93,7 @@ class TrustServices:
 
     def refresh(self) -> None:
         """Publish what changed in the trust repository, and renew what is past half of its life."""
-        self.distribution.refresh(context=_RENEWAL)
+        _follow(self.distribution, _RENEWAL)
 
     def logs(self) -> dict[str, TrustedLog]:
         """Return the logs of authorities: the active ones as ``signatures`` and ``certificates``, others by name."""
