@@ -18,7 +18,7 @@ from chainward.kernel.problem import Kind, Problem
 from chainward.ledger.cosign import signed_by
 from chainward.ledger.facts import WitnessAdded, WitnessDisagreed, WitnessRemoved
 from chainward.ledger.model import Write
-from chainward.ledger.witness import NotWitnessed, WitnessAhead, WitnessUnreachable
+from chainward.ledger.witness import Unwitnessed, WitnessAhead, WitnessUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,7 +96,7 @@ class Witnesses:
         self._ledger = ledger
         self._store = store
         self._client = client
-        self._threshold = threshold
+        self.threshold = threshold
 
     def listed(self) -> Sequence[NamedWitness]:
         """Return all witnesses, by name."""
@@ -120,13 +120,10 @@ class Witnesses:
         return tuple(each for witness in self._store.witnesses() for each in self._ask(witness, heads))
 
     def cosigned(self, origin: str) -> CosignedCheckpoint:
-        """Return the newest checkpoint of an own log that enough witnesses cosigned; raises NotWitnessed."""
-        found = self._store.cosigned(origin, self._threshold)
+        """Return the newest checkpoint of an own log that enough witnesses cosigned; raises Unwitnessed."""
+        found = self._store.cosigned(origin, self.threshold)
         if found is None:
-            raise NotWitnessed(
-                f"no checkpoint of {origin} is cosigned by {self._threshold} witnesses",
-                hint="See who is asked with: chainward witness list; ask them now with: chainward witness submit",
-            )
+            raise Unwitnessed(f"no checkpoint of {origin} is cosigned by {self.threshold} witnesses")
         return found
 
     def decorated(self, origin: str, note: bytes) -> bytes:
@@ -182,7 +179,7 @@ class Witnesses:
             head.checkpoint,
             format_signatures([kept]),
             signed[0].at,
-            self._threshold,
+            self.threshold,
         )
 
     def _request(self, head: LogHead, old_size: int) -> bytes:

@@ -60,6 +60,10 @@ class WitnessStore(Protocol):
         """Return all logs for which the platform is a witness, by origin."""
         ...
 
+    def splits(self) -> Sequence[tuple[str, bytes]]:
+        """Return the evidence of split views that is kept: the origin of the log, and the file."""
+        ...
+
     def witnesses(self) -> Sequence[NamedWitness]:
         """Return the witnesses of the platform's own logs, by name."""
         ...

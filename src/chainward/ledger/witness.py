@@ -27,6 +27,7 @@ __all__ = [
     "CosignedCheckpoint",
     "NamedWitness",
     "NotWitnessed",
+    "Unwitnessed",
     "WitnessAhead",
     "WitnessExists",
     "WitnessInvalid",
@@ -50,6 +51,14 @@ class NotWitnessed(Problem):
     hint = (
         "Fetch the newest cosigned checkpoint, or a newer proof; ask the log's operator whether its witnesses answer."
     )
+
+
+class Unwitnessed(Problem):
+    """No checkpoint of an own log has as many cosignatures as it must have to be served as witnessed."""
+
+    kind: ClassVar[Kind] = Kind.NOT_FOUND
+    code: ClassVar[str] = "checkpoint-unwitnessed"
+    hint = "See who is asked with: chainward witness list; ask them now with: chainward witness submit"
 
 
 class WitnessExists(Problem):

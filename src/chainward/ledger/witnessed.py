@@ -187,6 +187,10 @@ class Witness:
             raise LogNotWitnessed(f"no checkpoint of {origin[:120]} was cosigned here")
         return log.note
 
+    def splits(self) -> Sequence[tuple[str, bytes]]:
+        """Return the evidence of split views that is kept: the origin of the log, and the file."""
+        return self._store.splits()
+
     def trust_log(self, key: VerifierKey, origin: str | None = None, *, context: Context) -> WitnessedLog:
         """Be a witness of the log ``origin`` (the name of the key, if none is given), which signs with ``key``.
 

@@ -139,6 +139,7 @@ _SELECT_LINES = (
     .where(COSIGNATURE.c.origin == bindparam("b_origin"), COSIGNATURE.c.size == bindparam("b_size"))
     .order_by(COSIGNATURE.c.witness)
 )
+_SELECT_SPLITS = select(WITNESSED_SPLIT).order_by(WITNESSED_SPLIT.c.seen_at, WITNESSED_SPLIT.c.origin).limit(1000)
 _COUNT_SPLITS = select(func.count()).where(WITNESSED_SPLIT.c.origin == bindparam("b_origin"))
 _ADVANCE = (
     update(WITNESSED_LOG)
@@ -186,6 +187,10 @@ class SqlWitnessStore:
     def logs(self) -> Sequence[WitnessedLog]:
         """Return all logs for which the platform is a witness, by origin."""
         return [_log(row) for row in self._all(_SELECT_LOGS, {})]
+
+    def splits(self) -> Sequence[tuple[str, bytes]]:
+        """Return the evidence of split views that is kept: the origin of the log, and the file."""
+        return [(row.origin, row.evidence) for row in self._all(_SELECT_SPLITS, {})]
 
     def witnesses(self) -> Sequence[NamedWitness]:
         """Return the witnesses of the platform's own logs, by name."""

@@ -38,6 +38,7 @@ T = TypeVar("T")
 _DEPTH: Final = 32
 _MAX_INTEGER: Final = 1 << 53
 _MAX_DIGITS: Final = 16
+_ANY_TYPE: Final = "*/*"
 
 
 @dataclass(slots=True)
@@ -121,7 +122,9 @@ def declared_length(scope: Scope) -> int | None:
 
 
 def check_media_type(scope: Scope, expected: Sequence[str]) -> None:
-    """Raise MediaTypeUnsupported unless the Content-Type of the request is one of ``expected``."""
+    """Raise MediaTypeUnsupported unless the Content-Type of the request is one of ``expected``, or any will do."""
+    if _ANY_TYPE in expected:
+        return
     values = [value for name, value in scope["headers"] if name == b"content-type"]
     given = values[0].decode("latin-1").partition(";")[0].strip().lower() if len(values) == 1 else ""
     if given not in expected:
