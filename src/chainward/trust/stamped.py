@@ -76,12 +76,12 @@ def _is_bare(data: bytes) -> bool:
 
 def _stampers(token: TimestampToken, authority: TrustedAuthority) -> Iterator[Stamper]:
     """Give the certificates of ``authority`` that the token names as its signer's: seldom more than one."""
-    if authority.certificates[0].serial_number == token.signer_serial:
+    if not has_leaf(authority.certificates):
+        yield from _brought(token, authority)
+    elif authority.certificates[0].serial_number == token.signer_serial:
         stamper = stamper_of(authority.certificates)
         if stamper.issuer == token.signer_issuer:
             yield stamper
-    elif token.certificates and not has_leaf(authority.certificates):
-        yield from _brought(token, authority)
 
 
 def _brought(token: TimestampToken, authority: TrustedAuthority) -> Iterator[Stamper]:
