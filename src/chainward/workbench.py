@@ -177,7 +177,7 @@ def trusted_logs(connection: Remote | None, trusted_root: Path | None) -> tuple[
     Raises:
         FileUnusable: there is neither, or no log in it.
     """
-    from chainward.trust.root import logs_of_trusted_root
+    from chainward.trust.documents import logs_of_trusted_root
 
     if trusted_root is not None:
         document = read_bytes(trusted_root, _TRUSTED_ROOT_LIMIT)

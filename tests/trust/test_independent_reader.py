@@ -20,13 +20,24 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from tests.databases import SIGNATURES, SIGNATURES_ORIGIN, sqlite_platform
-from tests.trust.world import IMAGE, ORIGIN, THEN, MemoryLog, bundle_of, key, log_key, statement, tree_path, tree_root
+from tests.trust.world import (
+    IMAGE,
+    ORIGIN,
+    THEN,
+    MemoryLog,
+    bundle_of,
+    key,
+    log_key,
+    statement,
+    tree_path,
+    tree_root,
+    trusted_root_json,
+)
 
 from chainward.kernel.digest import Digest
 from chainward.keys.model import raw_ed25519
 from chainward.trust.model import TrustedLog
 from chainward.trust.rekor import Rekor
-from chainward.trust.root import trusted_root_json
 from chainward.trust.sign import sign_digest, sign_statement
 
 if TYPE_CHECKING:

@@ -20,14 +20,16 @@ from tests.trust.world import (
     root_of,
     statement,
     trusted,
+    trusted_root_json,
     verified,
 )
 
 from chainward.kernel.digest import Digest
 from chainward.kernel.name import RepositoryName, RepositoryPattern
-from chainward.keys.errors import KeyMalformed, KeyUnsupported
+from chainward.keys.errors import KeyUnsupported
 from chainward.keys.local import generate
 from chainward.keys.model import Scheme
+from chainward.trust.documents import logs_of_trusted_root
 from chainward.trust.errors import LogKeyInvalid, SignerInvalid
 from chainward.trust.model import (
     TrustedLog,
@@ -38,7 +40,6 @@ from chainward.trust.model import (
     VerifiedStatement,
     _Seal,
 )
-from chainward.trust.root import logs_of_trusted_root, trusted_root_json
 from chainward.trust.verify import verify_bundle
 
 SOURCE = Path(__file__).parents[2] / "src" / "chainward"
@@ -202,19 +203,13 @@ def test_a_trusted_root_gives_the_logs_it_was_made_of() -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "refusal"),
-    [
-        (b"https://log.example.test", b"https://log.attacker.test", LogKeyInvalid),
-        (b'"rawBytes":"MCow', b'"rawBytes":"AAAA', KeyMalformed),
-    ],
+    ("old", "new"),
+    [(b"https://log.example.test", b"https://log.attacker.test"), (b'"rawBytes":"MCow', b'"rawBytes":"AAAA')],
 )
-def test_a_trusted_root_whose_parts_do_not_belong_together_is_refused(
-    old: bytes, new: bytes, refusal: type[Exception]
-) -> None:
+def test_a_log_whose_parts_do_not_belong_together_is_not_believed(old: bytes, new: bytes) -> None:
     document = trusted_root_json([MemoryLog().log], THEN)
     assert old in document
-    with pytest.raises(refusal):
-        logs_of_trusted_root(document.replace(old, new))
+    assert logs_of_trusted_root(document.replace(old, new)) == ()
 
 
 def test_instants_of_trust_are_kept_as_given() -> None:

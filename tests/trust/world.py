@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from chainward.formats.bundle import InclusionProof, LogEntry
 from chainward.formats.intoto import SLSA_PROVENANCE, ResourceDescriptor, Statement
 from chainward.formats.rekor import ENTRY_KIND, ENTRY_VERSION, HashedRekord, canonical_body
+from chainward.formats.trusted_root import LogKey, TrustedRoot, encode_trusted_root
 from chainward.kernel.digest import Digest
 from chainward.kernel.name import RepositoryName, RepositoryPattern
 from chainward.keys.local import PrivateKey, generate
@@ -171,3 +172,19 @@ def the_entry(document: dict[str, Any]) -> dict[str, Any]:
 def b64(data: bytes) -> str:
     """Base64 as in bundles."""
     return base64.b64encode(data).decode()
+
+
+def trusted_root_json(logs: Sequence[TrustedLog], start: datetime) -> bytes:
+    """A trusted root that names these logs, in use since ``start``, and no other service."""
+    keys = (
+        LogKey(
+            origin=log.origin,
+            base_url=f"https://{log.origin}",
+            public_key_der=log.public_key.der,
+            key_details=log.public_key.scheme.value,
+            key_id=log.key_id,
+            start=start,
+        )
+        for log in logs
+    )
+    return encode_trusted_root(TrustedRoot(tuple(keys)))
