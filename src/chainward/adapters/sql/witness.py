@@ -284,7 +284,8 @@ def _keep_split(scope: Scope, write: KeepSplit) -> None:
     statement = _insert(scope, WITNESSED_SPLIT).values(
         origin=write.origin, size=write.size, root=write.root, evidence=write.evidence, seen_at=scope.now
     )
-    if scope.connection.execute(statement.on_conflict_do_nothing()).rowcount != 1:
+    kept = statement.on_conflict_do_nothing().returning(WITNESSED_SPLIT.c.origin)
+    if scope.connection.execute(kept).first() is None:
         raise SplitKept(f"this split view of {write.origin[:120]} is kept already")
 
 
