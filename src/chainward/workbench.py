@@ -42,6 +42,7 @@ __all__ = [
     "file_digest",
     "identity_token",
     "inventory",
+    "key_text",
     "layer",
     "layout",
     "material_of",
@@ -66,6 +67,7 @@ __all__ = [
 ]
 
 _TRUSTED_ROOT_LIMIT: Final = 1024 * 1024
+_KEY_TEXT_LIMIT: Final = 4096
 
 
 class FileUnusable(Problem):
@@ -326,6 +328,15 @@ def read_public_key(path: Path) -> PublicKey:
     from chainward.keys.model import PublicKey
 
     return PublicKey.from_pem(read_key_file(path))
+
+
+def key_text(text: str) -> str:
+    """Return a verifier key that is given as it is, or as the name of a file that holds it."""
+    from pathlib import Path
+
+    if "+" in text and not Path(text).is_file():
+        return text
+    return read_bytes(Path(text), _KEY_TEXT_LIMIT).decode("utf-8", "replace").strip()
 
 
 def write_secret(path: Path, content: bytes) -> None:

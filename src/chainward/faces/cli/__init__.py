@@ -34,6 +34,7 @@ VERBS: Final = {
     "revoke": "Stop a digest everywhere, now",
     "timeline": "Show everything that ever happened to an image",
     "log": "Look at the logs and check them",
+    "witness": "Cosign the logs of others, and have one's own cosigned",
     "keys": "Make and show signing keys",
     "trust": "Say whose signatures count, and for what",
     "policy": "Show, check and activate the policy",

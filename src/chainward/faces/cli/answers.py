@@ -12,6 +12,8 @@ __all__ = [
     "Anything",
     "Audit",
     "Consistency",
+    "CosignedLog",
+    "CosignedLogs",
     "Environment",
     "Environments",
     "Fact",
@@ -19,6 +21,7 @@ __all__ = [
     "Inclusion",
     "Log",
     "Logs",
+    "NamedWitness",
     "NewToken",
     "Policy",
     "Promotion",
@@ -29,9 +32,14 @@ __all__ = [
     "Services",
     "Signer",
     "Signers",
+    "Split",
+    "Splits",
+    "Submission",
+    "Submissions",
     "Timeline",
     "Token",
     "Tokens",
+    "WitnessNames",
 ]
 
 
@@ -231,3 +239,63 @@ class Review(TypedDict):
     """An AdmissionReview with an answer."""
 
     response: ReviewAnswer
+
+
+class CosignedLog(TypedDict):
+    """A log that the platform cosigns."""
+
+    origin: str
+    keys: list[str]
+    size: int
+    root: str
+
+
+class CosignedLogs(TypedDict):
+    """The witness that the platform is, and the logs that it cosigns."""
+
+    key: str
+    logs: list[CosignedLog]
+
+
+class Split(TypedDict):
+    """Evidence of a split view."""
+
+    origin: str
+    evidence: str
+
+
+class Splits(TypedDict):
+    """All evidence of split views."""
+
+    splits: list[Split]
+
+
+class NamedWitness(TypedDict):
+    """A witness of the platform's logs."""
+
+    name: str
+    url: str
+    key: str
+
+
+class WitnessNames(TypedDict):
+    """The witnesses of the platform's logs."""
+
+    threshold: int
+    witnesses: list[NamedWitness]
+
+
+class Submission(TypedDict):
+    """What a witness said about a log."""
+
+    witness: str
+    origin: str
+    size: int
+    code: str
+    message: str
+
+
+class Submissions(TypedDict):
+    """What all witnesses said."""
+
+    submissions: list[Submission]

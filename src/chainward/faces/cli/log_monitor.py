@@ -26,7 +26,6 @@ __all__ = ["SIGHTED", "monitor"]
 
 SIGHTED = 7
 _SHORTEST_PAUSE = 0.05
-_KEY_LIMIT = 4096
 _SHORT = 16
 
 
@@ -171,9 +170,7 @@ def _verifier_key(text: str) -> VerifierKey:
     """Return the key that is written in ``text``, or in the file of that name."""
     from chainward.formats.note import VerifierKey
 
-    if "+" not in text or Path(text).is_file():
-        text = workbench.read_bytes(Path(text), _KEY_LIMIT).decode("utf-8", "replace").strip()
-    return VerifierKey.parse(text)
+    return VerifierKey.parse(workbench.key_text(text))
 
 
 def _prefix(url: str, origin: str) -> str:
