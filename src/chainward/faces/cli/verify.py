@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
 from chainward import workbench
-from chainward.faces.cli.answers import Signers
+from chainward.faces.cli.believed import naming_options, root_of_named, root_of_platform
 from chainward.faces.cli.image import digest_of
 from chainward.faces.cli.output import emit, json_option
 from chainward.faces.cli.session import platform_options
+from chainward.faces.cli.verify_files import Target, verify_by_name, verify_by_root
+from chainward.faces.cli.verify_image import foreign_image, registry_of, verify_beside
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from chainward.adapters.remote import Remote
+    from chainward.faces.cli.believed import Named
     from chainward.faces.cli.session import PlatformAddress
     from chainward.kernel.digest import Digest
-    from chainward.kernel.name import RepositoryName
-    from chainward.trust.model import TrustRoot, VerifiedStatement
+    from chainward.kernel.name import ImageName
+    from chainward.trust.material import TrustMaterial
+    from chainward.trust.model import TrustRoot
 
 __all__ = ["command"]
 
-_BUNDLE_LIMIT = 4 * 1024 * 1024
-_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
-_EVERYTHING = ("**",)
+_ROOT_LIMIT = 1024 * 1024
 _FILE = click.Path(exists=True, dir_okay=False)
 
 
@@ -42,19 +41,16 @@ class NothingVerified(Problem):
 
 @click.command("verify")
 @click.argument("target")
+@click.option("--bundle", "bundles", multiple=True, type=_FILE, help="Bundle; repeatable.")
+@naming_options
+@click.option("--trusted-root", type=_FILE, help="Trusted root of any Sigstore instance. [default: the platform's]")
+@click.option("--offline", is_flag=True, help="Fail rather than ask the platform for anything.")
 @click.option(
-    "--bundle", "bundles", multiple=True, type=click.Path(exists=True, dir_okay=False), help="Bundle; repeatable."
-)
-@click.option(
-    "--key",
-    "keys",
+    "--predicate-type",
+    "--type",
+    "demanded",
     multiple=True,
-    type=click.Path(exists=True, dir_okay=False),
-    help="Public key to believe; repeatable.",
-)
-@click.option("--trusted-root", type=click.Path(exists=True, dir_okay=False), help="Trusted root of the log (offline).")
-@click.option(
-    "--type", "demanded", multiple=True, help="Predicate type that must be among what is verified; repeatable."
+    help="Predicate type that must be among what is verified; repeatable.",
 )
 @platform_options
 @json_option
@@ -62,144 +58,87 @@ def command(
     *,
     target: str,
     bundles: tuple[str, ...],
-    keys: tuple[str, ...],
+    named: Named,
     trusted_root: str | None,
+    offline: bool,
     demanded: tuple[str, ...],
     at: PlatformAddress,
     as_json: bool,
 ) -> None:
-    """Verify TARGET: a file or an OCI layout with --bundle, or the name of an image on the platform.
+    """Verify TARGET: a file, an OCI layout or a digest with --bundle, or the name of an image.
 
-    With --bundle, --key and --trusted-root nothing is asked of any network. Without --key the signers that the platform
-    trusts are believed. Exit status 1 means that something did not verify.
+    An image is one of the platform, or, with --trusted-root and who must have signed, one of any registry that needs no
+    token. What counts beside it are bundles, and signatures and attestations as older clients tagged them.
+
+    Say who must have signed, by --identity and --issuer or by --key; otherwise the signers that the platform trusts are
+    believed. With that, --bundle and --trusted-root, nothing is asked of any network. Exit status 1 means that
+    something did not verify.
 
     \b
     chainward verify shop/web:1.0
+    chainward verify release.tar --bundle release.tar.sigstore.json \\
+        --identity https://git.example/shop/.ci/release.yml@refs/heads/main \\
+        --issuer https://git.example --trusted-root trusted_root.json
     chainward verify out --bundle sign.sigstore.json --key release.pub \\
         --trusted-root trusted_root.json
     """
-    root_file = Path(trusted_root) if trusted_root else None
-    if bundles and keys and root_file:
-        _local(target, bundles, _root_of_keys(None, keys, root_file), demanded, as_json=as_json)
+    if bundles and named and trusted_root:
+        found = verify_by_name(subject := Target.of(target), bundles, named, _material(None, trusted_root))
+        _finish(subject.digest, found, [], demanded, as_json=as_json)
         return
+    if not bundles and named and trusted_root and (image := foreign_image(target, at.url)) is not None:
+        _foreign_image(image, named, _material(None, trusted_root), demanded, as_json=as_json)
+        return
+    if offline:
+        raise click.UsageError("--offline needs --bundle, --trusted-root, and --key or --identity with --issuer")
     with at.connect() as platform:
-        root = _root_of_keys(platform, keys, root_file) if keys else _root_of_platform(platform, root_file)
-        if bundles:
-            _local(target, bundles, root, demanded, as_json=as_json)
+        material = _material(platform, trusted_root)
+        if not bundles:
+            root = root_of_named(named, material) if named else root_of_platform(platform, material)
+            _image(platform, target, root, demanded, as_json=as_json)
+            return
+        subject = Target.of(target)
+        if named:
+            found = verify_by_name(subject, bundles, named, material)
         else:
-            repository, digest = digest_of(platform, target)
-            _remote(platform, repository, digest, root, demanded, as_json=as_json)
+            found = verify_by_root(subject, bundles, root_of_platform(platform, material))
+        _finish(subject.digest, found, [], demanded, as_json=as_json)
 
 
-def _local(target: str, bundles: tuple[str, ...], root: TrustRoot, demanded: tuple[str, ...], *, as_json: bool) -> None:
-    """Verify bundles against a file or a layout; every one of them has to hold."""
-    from chainward.formats.bundle import decode_bundle
-    from chainward.trust.verify import verify_artifact, verify_bundle
-
-    path = Path(target)
-    digest = workbench.layout(path).manifest()[0].digest if path.is_dir() else workbench.file_digest(path)
-    found: list[dict[str, object]] = []
-    for name in bundles:
-        content = workbench.read_bytes(Path(name), _BUNDLE_LIMIT)
-        if decode_bundle(content).envelope is None:
-            artifact = verify_artifact(content, root, digest=digest, repository=None)
-            found.append(_shown("message-signature", artifact.signer, artifact.fingerprint, artifact.log_index))
-        else:
-            found.append(_of_statement(verify_bundle(content, root, subject=digest, repository=None)))
-    _finish(digest, found, [], demanded, as_json=as_json)
+def _material(platform: Remote | None, trusted_root: str | None) -> TrustMaterial:
+    """Return what the trusted root says: the one in a file, or the one that the platform gives out."""
+    if trusted_root is not None:
+        return workbench.material_of(workbench.read_bytes(Path(trusted_root), _ROOT_LIMIT))
+    if platform is None:
+        raise click.UsageError("give --trusted-root")
+    return workbench.material_of(workbench.root_document(platform))
 
 
-def _remote(
-    platform: Remote,
-    repository: RepositoryName | None,
-    digest: Digest,
-    root: TrustRoot,
-    demanded: tuple[str, ...],
-    *,
-    as_json: bool,
-) -> None:
+def _image(platform: Remote, target: str, root: TrustRoot, demanded: tuple[str, ...], *, as_json: bool) -> None:
     """Verify everything that stands beside an image; what does not hold is listed, and does not count."""
-    from chainward.trust.verify import verify_bundle
-
+    repository, digest = digest_of(platform, target)
     if repository is None:
         raise click.UsageError("name the image with its repository, such as shop/web@sha256:…")
-    found: list[dict[str, object]] = []
-    rejected: list[dict[str, object]] = []
-    for content in _bundles_beside(platform, repository, digest):
-        try:
-            found.append(_of_statement(verify_bundle(content, root, subject=digest, repository=repository)))
-        except Problem as problem:
-            rejected.append({"code": problem.code, "message": problem.message, "next": problem.hint})
+    found, rejected = verify_beside(workbench.registry(platform), repository, digest, root, scoped=True)
     _finish(digest, found, rejected, demanded, as_json=as_json)
 
 
-def _bundles_beside(platform: Remote, repository: RepositoryName, digest: Digest) -> Iterator[bytes]:
-    from chainward.delivery.referrer import is_bundle
-    from chainward.formats.oci import decode_manifest
-    from chainward.kernel.digest import Digest
-
-    registry = workbench.registry(platform)
-    for descriptor in registry.referrers(repository, digest):
-        if not is_bundle(descriptor.get("artifactType")):
-            continue
-        stored = Digest.parse(str(descriptor.get("digest")))
-        media_type, body = registry.get_manifest(repository, str(stored))
-        stored.verify(body)
-        for layer in decode_manifest(body, media_type).layers:
-            yield registry.get_blob(repository, layer.digest, _BUNDLE_LIMIT)
-
-
-def _root_of_keys(platform: Remote | None, keys: tuple[str, ...], trusted_root: Path | None) -> TrustRoot:
-    """Return a root that believes the keys in these files, each under the name of its file, about everything."""
-    from chainward.kernel.name import RepositoryPattern
-    from chainward.trust.model import ANY_PREDICATE, TrustedSigner, TrustMaterial, TrustRoot
-
-    signers = [
-        TrustedSigner(
-            name=f"key-{number}",
-            public_key=workbench.read_public_key(Path(path)),
-            repositories=tuple(map(RepositoryPattern, _EVERYTHING)),
-            predicates=(ANY_PREDICATE,),
-            trusted_since=_ALWAYS,
-        )
-        for number, path in enumerate(keys, 1)
-    ]
-    return TrustRoot(tuple(signers), TrustMaterial(workbench.trusted_logs(platform, trusted_root)))
-
-
-def _root_of_platform(platform: Remote, trusted_root: Path | None) -> TrustRoot:
-    """Return what the platform itself believes."""
-    from chainward.kernel.instant import parse_instant
-    from chainward.kernel.name import RepositoryPattern
-    from chainward.keys.model import PublicKey
-    from chainward.trust.model import TrustedSigner, TrustMaterial, TrustRoot
-
-    signers = [
-        TrustedSigner(
-            name=each["name"],
-            public_key=PublicKey.from_pem(each["public_key"].encode()),
-            repositories=tuple(map(RepositoryPattern, each["repositories"])),
-            predicates=tuple(each["predicates"]),
-            trusted_since=parse_instant(each["trusted_since"]),
-            distrusted_at=parse_instant(each["distrusted_at"]) if each["distrusted_at"] else None,
-        )
-        for each in platform.get("/api/v1/signers", Signers)["signers"]
-    ]
-    return TrustRoot(tuple(signers), TrustMaterial(workbench.trusted_logs(platform, trusted_root)))
-
-
-def _of_statement(statement: VerifiedStatement) -> dict[str, object]:
-    return _shown(statement.predicate_type, statement.signer, statement.fingerprint, statement.log_index)
-
-
-def _shown(what: str, signer: str, fingerprint: str, log_index: int) -> dict[str, object]:
-    return {"predicate_type": what, "signer": signer, "fingerprint": fingerprint, "log_index": log_index}
+def _foreign_image(
+    image: ImageName, named: Named, material: TrustMaterial, demanded: tuple[str, ...], *, as_json: bool
+) -> None:
+    """Verify everything that stands beside an image in another registry, for whoever was asked for."""
+    with registry_of(image) as registry:
+        source = workbench.registry(registry)
+        digest = image.digest or source.resolve(image.repository, str(image.tag))
+        root = root_of_named(named, material)
+        found, rejected = verify_beside(source, image.repository, digest, root, scoped=False)
+    _finish(digest, found, rejected, demanded, as_json=as_json)
 
 
 def _finish(
     digest: Digest,
-    found: list[dict[str, object]],
-    rejected: list[dict[str, object]],
+    found: list[dict[str, Any]],
+    rejected: list[dict[str, Any]],
     demanded: tuple[str, ...],
     *,
     as_json: bool,
