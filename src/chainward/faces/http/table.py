@@ -12,6 +12,7 @@ from chainward.access.model import Permission
 from chainward.faces.http import (
     admission,
     artifacts,
+    authorities,
     development_issuer,
     documents,
     facts,
@@ -45,6 +46,7 @@ def table_of(config: Config, health: Health, pages: Pages) -> tuple[Route, ...]:
         *_process(config, health),
         *admission.ROUTES,
         *artifacts.ROUTES,
+        *authorities.ROUTES,
         *documents.ROUTES,
         *development_issuer.ROUTES,
         *facts.ROUTES,
