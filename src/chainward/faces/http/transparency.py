@@ -4,7 +4,8 @@ The signature log and the certificate log are public, because a transparency log
 nothing. The active shard of the signature log is read at ``/api/v2/checkpoint`` and ``/api/v2/tile/…`` (and the same
 without the prefix); every shard of both logs, frozen ones too, at ``/log/ORIGIN/…`` for ever. The same routes exist for
 every log under ``/api/v1/logs/NAME`` for callers with a token; the leaves of the facts log are salted commitments, so
-they reveal no fact. A complete tile never changes and is cacheable for ever; a checkpoint is never cached.
+they reveal no fact. A complete tile never changes and is cacheable for ever; a checkpoint is never cached, and carries
+the cosignatures that witnesses gave it so far.
 """
 
 from __future__ import annotations
@@ -142,7 +143,9 @@ def _origin(call: Call) -> str:
 
 
 def _checkpoint(call: Call) -> Answer:
-    return Answer(call.platform.ledger.checkpoint(_origin(call)), 200, _NOTE, {"Cache-Control": NO_STORE})
+    origin = _origin(call)
+    note = call.platform.witnessing.witnesses.decorated(origin, call.platform.ledger.checkpoint(origin))
+    return Answer(note, 200, _NOTE, {"Cache-Control": NO_STORE})
 
 
 def _tile(call: Call) -> Answer:
