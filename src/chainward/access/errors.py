@@ -9,6 +9,8 @@ from chainward.kernel.problem import Kind, Problem
 __all__ = [
     "Forbidden",
     "InvalidGrant",
+    "ScopeInvalid",
+    "ScopeTooSmall",
     "TokenAlreadyRevoked",
     "TokenExpired",
     "TokenInvalid",
@@ -71,3 +73,19 @@ class InvalidGrant(Problem):
     kind: ClassVar[Kind] = Kind.INVALID
     code: ClassVar[str] = "token-request-invalid"
     hint = "Give a name such as ci-shop, one to 32 rights such as publisher:shop/**, and at most 366 days."
+
+
+class ScopeInvalid(Problem):
+    """The scopes that were asked for cannot be read, or are too many."""
+
+    kind: ClassVar[Kind] = Kind.INVALID
+    code: ClassVar[str] = "scope-invalid"
+    hint = "Ask for scopes such as repository:shop/web:pull,push, at most 32."
+
+
+class ScopeTooSmall(Problem):
+    """The registry session does not allow this, or nobody without a token may do it."""
+
+    kind: ClassVar[Kind] = Kind.UNAUTHENTICATED
+    code: ClassVar[str] = "scope-too-small"
+    hint = "Log in with a token that has the right: docker login, skopeo login or oras login, any user name."

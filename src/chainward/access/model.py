@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
 
+from chainward.access.errors import InvalidGrant
 from chainward.kernel.identity import PLATFORM, Actor
 from chainward.kernel.name import RepositoryPattern
 from chainward.kernel.pattern import covers
@@ -85,6 +86,16 @@ class Binding:
     role: Role
     pattern: RepositoryPattern
 
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read ``role:pattern``; raises InvalidGrant or InvalidName."""
+        role, _, pattern = text.partition(":")
+        if role not in set(Role):
+            raise InvalidGrant(
+                f"{text[:80]!r} is not a right; write role:pattern with one of the roles {', '.join(Role)}"
+            )
+        return cls(Role(role), RepositoryPattern(pattern))
+
     def allows(self, permission: Permission, repository: RepositoryName | None) -> bool:
         """Whether this binding allows something in a repository, or (None) on the platform as a whole."""
         if permission not in self.role.permissions:
@@ -103,21 +114,36 @@ class Binding:
 class Principal:
     """Somebody whose token was checked, and what the token allows.
 
-    ``token_id`` and ``expires_at`` are None only for the platform itself.
+    ``token_id`` and ``expires_at`` are None only for the platform itself and for those who show no token. ``limits``
+    bound a registry session: what it allows at most, by the name of the repository; None is every repository.
     """
 
     actor: Actor
     bindings: tuple[Binding, ...]
     token_id: str | None
     expires_at: datetime | None
+    limits: Mapping[str | None, frozenset[Permission]] | None = None
+
+    @property
+    def is_bounded(self) -> bool:
+        """Whether somebody who logs in anew may be allowed more: the holder of a session, or of nothing."""
+        return self.limits is not None or (self.token_id is None and self.actor != PLATFORM)
 
     def may(self, permission: Permission, repository: RepositoryName | None) -> bool:
         """Whether the principal may do something in a repository, or (None) on the platform as a whole."""
-        return any(binding.allows(permission, repository) for binding in self.bindings)
+        allowed = any(binding.allows(permission, repository) for binding in self.bindings)
+        return allowed and (self.limits is None or self._is_within(permission, repository))
 
     def may_anywhere(self, permission: Permission) -> bool:
         """Whether there is any repository in which the principal may do something."""
-        return any(permission in binding.role.permissions for binding in self.bindings)
+        allowed = any(permission in binding.role.permissions for binding in self.bindings)
+        return allowed and (self.limits is None or any(permission in limit for limit in self.limits.values()))
+
+    def _is_within(self, permission: Permission, repository: RepositoryName | None) -> bool:
+        if self.limits is None or repository is None:
+            return False
+        names = (None, str(repository))
+        return any(permission in self.limits.get(name, ()) for name in names)
 
 
 PLATFORM_PRINCIPAL: Final = Principal(PLATFORM, (Binding(Role.ADMIN, EVERYWHERE),), None, None)

@@ -18,13 +18,14 @@ from chainward.access.errors import TokenInvalid
 if TYPE_CHECKING:
     from chainward.kernel.entropy import Entropy
 
-__all__ = ["TokenText", "digest_of", "fresh", "id_in"]
+__all__ = ["PREFIX", "TokenText", "digest_of", "fresh", "id_in"]
 
+PREFIX: Final = "cwt_"
 _BASE62: Final = string.digits + string.ascii_uppercase + string.ascii_lowercase
 _ID_BYTES: Final = 16
 _ID_LENGTH: Final = 22
 _SECRET_BYTES: Final = 32
-_SHAPE: Final = re.compile(rf"cwt_([0-9A-Za-z]{{{_ID_LENGTH}}})_[A-Za-z0-9_-]{{43}}\Z")
+_SHAPE: Final = re.compile(rf"{PREFIX}([0-9A-Za-z]{{{_ID_LENGTH}}})_[A-Za-z0-9_-]{{43}}\Z")
 
 
 class TokenText:
@@ -52,7 +53,7 @@ def fresh(entropy: Entropy) -> tuple[str, TokenText]:
     """Return a new id and the text of a new token with that id."""
     token_id = _base62(int.from_bytes(entropy.bytes(_ID_BYTES)))
     secret = base64.urlsafe_b64encode(entropy.bytes(_SECRET_BYTES)).rstrip(b"=").decode()
-    return token_id, TokenText(f"cwt_{token_id}_{secret}")
+    return token_id, TokenText(f"{PREFIX}{token_id}_{secret}")
 
 
 def digest_of(text: str) -> bytes:

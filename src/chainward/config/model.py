@@ -143,9 +143,7 @@ class Registry(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = ()
     anonymous: Annotated[
         tuple[str, ...],
-        Meta(
-            description="What anybody may do without a token, such as reader:public/**; anything but reader is warned of."
-        ),
+        Meta(description="What anybody may do without a token, such as reader:public/**; a greater role is warned of."),
     ] = ()
     blob_limit: Annotated[int, Meta(ge=1 << 20, description="Largest blob in bytes.")] = 16 << 30
     upload_hours: Annotated[int, Meta(ge=1, le=720, description="When an unfinished upload is thrown away.")] = 24

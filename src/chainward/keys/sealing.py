@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final, Self
 
 from cryptography.exceptions import InvalidTag, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from cryptography.hazmat.primitives.serialization import load_der_private_key
 
@@ -34,6 +36,7 @@ _TAG: Final = 16
 _VERSION: Final = b"\x01"
 _MAX_SEALED: Final = 16 * 1024
 _PURPOSE: Final = b"chainward sealed key/1\n"
+_DERIVING: Final = b"chainward derived key/1\n"
 _WRAPPING: Final = b"chainward sealing key/1\n"
 _COST: Final = 2**14  # as for single keys, see chainward.keys.pkcs8
 _BLOCK: Final = 8
@@ -80,6 +83,10 @@ class SealingKey:
             return PrivateKey.of(load_der_private_key(der, None))
         except (InvalidTag, ValueError, UnsupportedAlgorithm):
             raise KeyMalformed(f"the sealed key does not open as {name[:80]!r}") from None
+
+    def derived(self, purpose: str) -> bytes:
+        """Return 32 bytes for another purpose, the same on every replica (HKDF-SHA256, RFC 5869)."""
+        return HKDF(SHA256(), _SIZE, salt=None, info=_DERIVING + purpose.encode()).derive(self._key)
 
     def wrapped(self, passphrase: bytes) -> bytes:
         """Return this key under a passphrase, for a file."""

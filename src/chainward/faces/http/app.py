@@ -14,25 +14,26 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route as PathRoute
 from starlette.routing import Router
 
-from chainward.faces.http.auth import authenticate
+from chainward.faces.http.auth import token_in
 from chainward.faces.http.endpoint import PathEndpoint
 from chainward.faces.http.envelope import Envelope, Traffic
-from chainward.faces.http.errors import RouteUnknown
+from chainward.faces.http.errors import CredentialsMissing, RouteUnknown
 from chainward.faces.http.health import Health
 from chainward.faces.http.logs import logger_to
 from chainward.faces.http.metrics import Metrics
 from chainward.faces.http.oci.app import is_of_registry, oci_app
-from chainward.faces.http.oci.call import OciDesk
+from chainward.faces.http.oci.call import Door, OciDesk
 from chainward.faces.http.sessions import Sessions
 from chainward.faces.http.table import table_of
 from chainward.faces.web.pages import Pages
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from starlette.types import ASGIApp, Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
 
+    from chainward.access.model import Principal
     from chainward.faces.http.routes import Route
     from chainward.wiring import Platform
 
@@ -95,11 +96,25 @@ def _router(routes: Sequence[Route], platform: Platform, sessions: Sessions) -> 
 
 
 def _desk(platform: Platform) -> OciDesk:
-    return OciDesk(
-        platform.registry,
-        lambda headers: authenticate(platform.authenticator, headers),
-        body_seconds=platform.config.server.body_seconds,
+    server, sessions = platform.config.server, platform.registry_sessions
+    door = Door(
+        sessions=sessions,
+        authenticator=platform.authenticator,
+        clock=platform.clock,
+        service=platform.config.instance.name,
+        authority=server.authority,
+        public_url=None if server.public_url is None else server.url,
     )
+
+    def enter(headers: Iterable[tuple[bytes, bytes]]) -> Principal:
+        shown = token_in(headers)
+        if shown is not None:
+            return sessions.authenticate(shown)
+        if not sessions.anonymous.bindings:
+            raise CredentialsMissing("this needs a token")
+        return sessions.anonymous
+
+    return OciDesk(platform.registry, enter, body_seconds=server.body_seconds, door=door)
 
 
 async def _nothing_here(scope: Scope, receive: Receive, send: Send) -> None:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 import uvloop
 from anyio import to_thread
 
+from chainward.access.model import Role
 from chainward.faces.http.app import create_app
 from chainward.faces.http.logs import adopt_standard_logging, logger_to
 from chainward.kernel.problem import Kind, Problem
@@ -120,6 +121,9 @@ async def _run(
     logger.info("started", url=url, data=str(platform.config.folder), instance=platform.config.instance.name)
     if platform.services.development_issuer is not None:
         logger.warning(WARNING, issuer=platform.services.development_issuer.url)
+    open_rights = [str(right) for right in platform.config.registry.for_anybody if right.role is not Role.READER]
+    if open_rights:
+        logger.warning("anybody may change repositories without a token", anonymous=open_rights)
     if ready is not None:
         ready(url)
     waiting = asyncio.create_task(stopping.wait())

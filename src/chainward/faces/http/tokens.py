@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 from msgspec import Meta, Struct
 from msgspec.structs import asdict
 
-from chainward.access.model import Binding, Permission, Role
+from chainward.access.errors import InvalidGrant
+from chainward.access.model import Binding, Permission
 from chainward.access.tokens import DEFAULT_LIFETIME
 from chainward.faces.http.answers import json_answer, no_content
 from chainward.faces.http.errors import ParameterInvalid
 from chainward.faces.http.routes import Needs, Reach, Route
 from chainward.kernel.instant import rfc3339
-from chainward.kernel.name import RepositoryPattern
 
 if TYPE_CHECKING:
     from chainward.access.model import Token
@@ -59,13 +59,10 @@ class NewToken(TokenView, frozen=True, kw_only=True):
 
 def parse_binding(text: str) -> Binding:
     """Read ``role:pattern``; raises ParameterInvalid or InvalidName."""
-    role, _, pattern = text.partition(":")
-    if role not in set(Role):
-        raise ParameterInvalid(
-            f"{text[:80]!r} is not a right; write role:pattern with one of the roles {', '.join(Role)}",
-            details={"parameter": "bindings"},
-        )
-    return Binding(Role(role), RepositoryPattern(pattern))
+    try:
+        return Binding.parse(text)
+    except InvalidGrant as problem:
+        raise ParameterInvalid(problem.message, details={"parameter": "bindings"}) from None
 
 
 def _issue(call: Call) -> Answer:

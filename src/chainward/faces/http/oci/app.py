@@ -1,7 +1,7 @@
 """The ASGI application below ``/v2/``: path and method to translator, Problem to answer.
 
-Every request is authenticated before anything else is said about its path. Problems become the errors of the
-distribution-spec; anything else leaves this application as an exception, for the layer around it.
+Every request but one for a session is authenticated before anything else is said about its path. Problems become the
+errors of the distribution-spec; anything else leaves this application as an exception, for the layer around it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,11 @@ from chainward.faces.http.answers import send_answer
 from chainward.faces.http.errors import MethodNotAllowed, ParameterInvalid, RouteUnknown
 from chainward.faces.http.oci.blobs import delete_blob, get_blob, head_blob
 from chainward.faces.http.oci.call import OciCall, Place, Target, target_of
+from chainward.faces.http.oci.challenge import challenge_of
 from chainward.faces.http.oci.errors import oci_answer
 from chainward.faces.http.oci.listings import answer_base, list_referrers, list_repositories, list_tags
 from chainward.faces.http.oci.manifests import delete_manifest, get_manifest, put_manifest
+from chainward.faces.http.oci.token import give_session, give_session_for_form
 from chainward.faces.http.oci.uploads import (
     append_to_upload,
     cancel_upload,
@@ -55,6 +57,7 @@ def _in_thread(handle: Callable[[OciCall], Answer]) -> Translator:
 
 _TRANSLATORS: Final[Mapping[Place, Mapping[str, Translator]]] = {
     Place.BASE: {"GET": _in_thread(answer_base), "HEAD": _in_thread(answer_base)},
+    Place.SESSION: {"GET": _in_thread(give_session), "POST": give_session_for_form},
     Place.CATALOG: {"GET": _in_thread(list_repositories)},
     Place.TAGS: {"GET": _in_thread(list_tags)},
     Place.REFERRERS: {"GET": _in_thread(list_referrers)},
@@ -95,8 +98,9 @@ def oci_app(desk: OciDesk) -> ASGIApp:
             if begun or problem.kind is Kind.INTERNAL:
                 raise
             trace.code = problem.code
-            head = scope["method"] == "HEAD"
-            await send_answer(oci_answer(problem, trace.request_id), send_named, head=head)
+            challenge = challenge_of(desk, scope, target_of(scope["path"]), problem)
+            answer = oci_answer(problem, trace.request_id, challenge)
+            await send_answer(answer, send_named, head=scope["method"] == "HEAD")
 
     return app
 

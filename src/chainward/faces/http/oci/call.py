@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlencode
 
 from chainward.access.authorize import authorize
+from chainward.access.errors import ScopeTooSmall
 from chainward.faces.http.errors import CredentialsMissing, ParameterInvalid
 from chainward.faces.http.trace import trace_of
 from chainward.kernel.digest import Digest
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 
     from starlette.types import Scope
 
+    from chainward.access.authenticate import Authenticator
     from chainward.access.model import Permission, Principal
+    from chainward.access.sessions import RegistrySessions
+    from chainward.kernel.instant import Clock
     from chainward.registry.registry import Registry
 
-__all__ = ["OciCall", "OciDesk", "Place", "Target", "target_of"]
+__all__ = ["Door", "OciCall", "OciDesk", "Place", "Target", "target_of"]
 
 _QUERY_LIMIT: Final = 8192
 _MAX_PARAMETERS: Final = 32
@@ -32,19 +36,36 @@ _MAX_DIGITS: Final = 9
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """How sessions are had here. ``public_url`` is None where clients are sent to the host that they asked."""
+
+    sessions: RegistrySessions
+    authenticator: Authenticator
+    clock: Clock
+    service: str
+    authority: str
+    public_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class OciDesk:
-    """What the registry face needs: the verbs, and who sent a request with these headers (may block, may raise)."""
+    """What the registry face needs: the verbs, and who sent a request with these headers (may block, may raise).
+
+    Without a ``door`` there are no sessions, only tokens.
+    """
 
     registry: Registry
     authenticate: Callable[[Iterable[tuple[bytes, bytes]]], Principal]
     body_seconds: float = 30.0
     idle_seconds: float = 60.0
+    door: Door | None = None
 
 
 class Place(StrEnum):
     """The kinds of paths below ``/v2/``; the value is the template that logs and metrics show."""
 
     BASE = "/v2/"
+    SESSION = "/v2/token"
     CATALOG = "/v2/_catalog"
     TAGS = "/v2/{name}/tags/list"
     REFERRERS = "/v2/{name}/referrers/{digest}"
@@ -58,6 +79,7 @@ _PATHS: Final = tuple(
     (place, re.compile(pattern + r"\Z"))
     for place, pattern in (
         (Place.BASE, r"/v2/?"),
+        (Place.SESSION, r"/v2/token"),
         (Place.CATALOG, r"/v2/_catalog"),
         (Place.TAGS, r"/v2/(.+)/tags/list"),
         (Place.REFERRERS, r"/v2/(.+)/referrers/([^/]+)"),
@@ -152,10 +174,18 @@ class OciCall:
             Forbidden: the caller has no such right in the repository.
             InvalidName: the path names no repository.
         """
-        self._principal = self.desk.authenticate(self.scope["headers"])
-        trace_of(self.scope).actor = str(self._principal.actor)
-        if permission is not None:
-            authorize(self._principal, permission, self.repository)
+        principal = self.desk.authenticate(self.scope["headers"])
+        self.note(principal)
+        if permission is None:
+            return
+        if principal.is_bounded and not principal.may(permission, self.repository):
+            raise ScopeTooSmall(f"{permission.value} in {self.repository} needs a token that allows it")
+        authorize(principal, permission, self.repository)
+
+    def note(self, principal: Principal) -> None:
+        """Act for ``principal`` from now on."""
+        self._principal = principal
+        trace_of(self.scope).actor = str(principal.actor)
 
     def may(self, permission: Permission, repository: RepositoryName) -> bool:
         """Whether the caller may do something in a repository."""

@@ -68,15 +68,14 @@ class RangeNotSatisfiable(HttpProblem):
         super().__init__(message, details={"size": size}, headers={"Content-Range": f"bytes */{size}"})
 
 
-def oci_answer(problem: Problem, request_id: str) -> Answer:
-    """Return the answer that tells a problem to a registry client."""
+def oci_answer(problem: Problem, request_id: str, challenge: str = "") -> Answer:
+    """Return the answer that tells a problem to a registry client; ``challenge`` is the WWW-Authenticate of a 401."""
     code = _CODES.get(problem.code) or _CODE_OF_KIND.get(problem.kind, _OTHER)
     detail = {**problem.details, "code": problem.code, "hint": problem.hint, "request_id": request_id}
     body = orjson.dumps({"errors": [{"code": code, "message": problem.message, "detail": detail}]}, default=str)
     headers = dict(problem.headers) if isinstance(problem, HttpProblem) else {}
     if problem.kind is Kind.UNAUTHENTICATED:
-        # Bearer is taken too, but not offered: clients would look for a token service behind its realm.
-        headers["WWW-Authenticate"] = 'Basic realm="chainward"'
+        headers["WWW-Authenticate"] = challenge or 'Basic realm="chainward"'
     elif problem.kind in {Kind.TOO_MANY, Kind.UNAVAILABLE}:
         headers.setdefault("Retry-After", "1")
     warning = warning_of(problem)

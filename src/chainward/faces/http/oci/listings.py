@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from chainward.access.model import Permission
 from chainward.faces.http.answers import Answer, json_answer
-from chainward.faces.http.errors import ParameterInvalid
+from chainward.faces.http.errors import CredentialsMissing, ParameterInvalid
 from chainward.formats.oci import OCI_INDEX, Descriptor, Manifest, encode_manifest
 from chainward.kernel.digest import Digest
 from chainward.registry.model import ArtifactTypes, Position
@@ -24,8 +24,10 @@ _POSITION: Final = re.compile(r"([0-9]{1,15})-(.+)", re.ASCII)
 
 
 def answer_base(call: OciCall) -> Answer:
-    """Say that this is a registry, to whom it knows."""
+    """Say that this is a registry, to whom it knows; by what is answered to others, clients find the token service."""
     call.enter(None)
+    if call.principal.is_bounded and call.principal.limits is None and not call.principal.may_anywhere(Permission.PUSH):
+        raise CredentialsMissing("this needs a token, or a session of nobody")
     return json_answer({})
 
 
