@@ -39,8 +39,7 @@ MAX_REQUEST: Final = 1024
 _VERSION: Final = 1
 _REJECTION: Final = 2
 _MAX_NONCE: Final = 1 << 512
-_NONCE: Final = re.compile(rb"-?[0-9]{1,154}\Z")
-_POLICY: Final = re.compile(r"[0-2](?:\.(?:0|[1-9][0-9]{0,30})){1,30}\Z")
+_NONCE: Final = re.compile(rb"-?[0-9]{1,155}\Z")
 
 
 class Failure(IntEnum):
@@ -156,14 +155,12 @@ def decode_request_json(data: bytes) -> TimestampRequest:
         digest = decode_base64(found.artifact_hash, what=_WHAT)
     except Malformed as malformed:
         raise TimestampRequestInvalid(malformed.message, Failure.BAD_DATA_FORMAT) from None
-    if found.policy is not None and _POLICY.match(found.policy) is None:
-        raise TimestampRequestInvalid("tsaPolicyOID is not an object identifier", Failure.BAD_DATA_FORMAT)
     return _checked(
         TimestampRequest(
             hash_name=found.hash_algorithm.lower(),
             digest=digest,
             nonce=_nonce(bytes(found.nonce)),
-            policy=found.policy,
+            policy=None if found.policy is None else _policy(found.policy),
             certificates=found.certificates,
         )
     )
@@ -176,6 +173,13 @@ def encode_rejection(failure: int, text: str) -> bytes:
     padding = 7 - failure % 8
     status = _Status(status=_REJECTION, texts=[text], failure=asn1.BitString(bytes(bits), padding))
     return asn1.encode_der(_Rejection(status=status))
+
+
+def _policy(text: str) -> str:
+    try:
+        return x509.ObjectIdentifier(text).dotted_string
+    except ValueError:
+        raise TimestampRequestInvalid("tsaPolicyOID is not an object identifier", Failure.BAD_DATA_FORMAT) from None
 
 
 def _nonce(text: bytes) -> int | None:
