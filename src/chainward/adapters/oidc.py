@@ -3,8 +3,8 @@
 The order is the protection: the issuer in a token must be configured before anything is asked of anybody, so no token
 makes the platform open a connection to a host of the token's choosing. Keys are kept for ten minutes and no longer,
 even if the issuer is down then: a key that was withdrawn must cease to count. A token with an unknown key makes us ask
-again, but each issuer is asked only every 30 seconds for that; and however many names a wildcard admits, its whole
-family is asked 30 times a minute at most. The present keys answer while somebody fetches new ones.
+again, but each issuer is asked only every 30 seconds for that; and however many names a wildcard admits, only 30 new
+ones of its family are asked within a minute. The present keys answer while somebody fetches new ones.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _UNKNOWN_KEY: Final = timedelta(seconds=30)
 _AFTER_FAILURE: Final = timedelta(seconds=5)
 _FETCHES: Final = 30
 _MINUTE: Final = timedelta(minutes=1)
-_MAX_KNOWN: Final = 256
+_MAX_KNOWN: Final = 512
 _WAIT: Final = 15.0
 
 
@@ -124,6 +124,8 @@ class OidcVerifier:
         if known.failed is not None and now - known.failed < _AFTER_FAILURE:
             raise IssuerUnreachable(f"issuer {url} did not answer a moment ago")
         known.failed = None
+        if known.keys is not None:
+            return  # one that answered before is asked every five minutes at most, or for a new key every 30 seconds
         with self._lock:
             asked = self._fetches.setdefault(issuer.url, deque())
             while asked and now - asked[0] >= _MINUTE:
@@ -136,6 +138,12 @@ class OidcVerifier:
         with self._lock:
             known = self._known.setdefault(url, _Known())
             self._known.move_to_end(url)
-            while len(self._known) > _MAX_KNOWN:
-                self._known.popitem(last=False)
+            if len(self._known) > _MAX_KNOWN:
+                self._forget_one(url)
             return known
+
+    def _forget_one(self, but: str) -> None:
+        """Forget an issuer that never answered, rather than one that did: made-up names must not push out real ones."""
+        others = [url for url in self._known if url != but]
+        silent = next((url for url in others if self._known[url].keys is None), others[0])
+        del self._known[silent]
