@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chainward.sbom.model import Sbom
     from chainward.trust.ambient import IdentityToken
     from chainward.trust.material import TrustMaterial
-    from chainward.trust.model import TrustedLog
+    from chainward.trust.model import TrustedLog, TrustRoot
 
 __all__ = [
     "FileUnusable",
@@ -39,6 +39,7 @@ __all__ = [
     "check_new",
     "check_output",
     "clock",
+    "exported_root",
     "file_digest",
     "identity_token",
     "inventory",
@@ -159,11 +160,17 @@ def platform_root(url: str, pinned: Pins, *, certificate_authority: str | None) 
 
 
 def material_of(document: bytes) -> TrustMaterial:
-    """Return what a trusted root says; whoever gave the document is believed."""
-    from chainward.formats.trusted_root import decode_trusted_root
-    from chainward.trust.material import TrustMaterial
+    """Return what a trusted root, or the export of a platform, says of services; whoever gave it is believed."""
+    from chainward.trust.export import material_of as read
 
-    return TrustMaterial.from_document(decode_trusted_root(document))
+    return read(document)
+
+
+def exported_root(document: bytes) -> TrustRoot | None:
+    """Return everything that the export of a platform believes, None for a trusted root: that names no signers."""
+    from chainward.trust.export import decode_export, is_export
+
+    return decode_export(document).root() if is_export(document) else None
 
 
 def identity_token(text: str | None, environment: Mapping[str, str], audience: str) -> IdentityToken:

@@ -145,6 +145,25 @@ class Platform:
         """Return the Sigstore trusted root: every service of this platform that is believed."""
         return self.services.documents.current().trusted_root
 
+    def trust_export(self) -> bytes:
+        """Return all that verification needs, in one file for where no network is."""
+        from chainward.trust.export import TrustExport, encode_export
+
+        root = self.trust.snapshot().root
+        heads = self.ledger.logs()
+        export = TrustExport(
+            instance=self.config.instance.name,
+            exported_at=self.clock.now(),
+            trusted_root=self.trusted_root(),
+            tuf_root=self.services.distribution.root(),
+            authorities=self.services.authorities.snapshot().authorities,
+            signers=root.signers,
+            revocations=root.revocations,
+            checkpoints={head.origin: head.checkpoint.decode() for head in heads if head.content != "facts"},
+            witnesses=tuple(str(each.key) for each in self.witnessing.witnesses.listed()),
+        )
+        return encode_export(export)
+
     def evidence_of(self, repository: RepositoryName, digest: Digest) -> Gathered:
         """Return the evidence about an artifact, verified now."""
         from chainward.delivery.evidence import gather

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_ROOT_LIMIT = 1024 * 1024
+_EXPORT_LIMIT = 16 * 1024 * 1024
 _FILE = click.Path(exists=True, dir_okay=False)
 
 
@@ -43,7 +43,13 @@ class NothingVerified(Problem):
 @click.argument("target")
 @click.option("--bundle", "bundles", multiple=True, type=_FILE, help="Bundle; repeatable.")
 @naming_options
-@click.option("--trusted-root", type=_FILE, help="Trusted root of any Sigstore instance. [default: the platform's]")
+@click.option(
+    "--trusted-root",
+    "--trust",
+    "trusted_root",
+    type=_FILE,
+    help="Trusted root of any Sigstore instance, or what `trust export` wrote. [default: the platform's root]",
+)
 @click.option("--offline", is_flag=True, help="Fail rather than ask the platform for anything.")
 @click.option(
     "--predicate-type",
@@ -89,8 +95,14 @@ def command(
     if not bundles and named and trusted_root and (image := foreign_image(target, at.url)) is not None:
         _foreign_image(image, named, _material(None, trusted_root), demanded, as_json=as_json)
         return
+    if bundles and trusted_root and (root := _exported(trusted_root)) is not None:
+        found = verify_by_root(subject := Target.of(target), bundles, root)
+        _finish(subject.digest, found, [], demanded, as_json=as_json)
+        return
     if offline:
-        raise click.UsageError("--offline needs --bundle, --trusted-root, and --key or --identity with --issuer")
+        raise click.UsageError(
+            "--offline needs --bundle, --trusted-root, and --key or --identity with --issuer, or an export as the root"
+        )
     with at.connect() as platform:
         material = _material(platform, trusted_root)
         if not bundles:
@@ -105,10 +117,15 @@ def command(
         _finish(subject.digest, found, [], demanded, as_json=as_json)
 
 
+def _exported(path: str) -> TrustRoot | None:
+    """Return whom the export of a platform believes, None for a trusted root of Sigstore."""
+    return workbench.exported_root(workbench.read_bytes(Path(path), _EXPORT_LIMIT))
+
+
 def _material(platform: Remote | None, trusted_root: str | None) -> TrustMaterial:
     """Return what the trusted root says: the one in a file, or the one that the platform gives out."""
     if trusted_root is not None:
-        return workbench.material_of(workbench.read_bytes(Path(trusted_root), _ROOT_LIMIT))
+        return workbench.material_of(workbench.read_bytes(Path(trusted_root), _EXPORT_LIMIT))
     if platform is None:
         raise click.UsageError("give --trusted-root")
     return workbench.material_of(workbench.root_document(platform))

@@ -13,16 +13,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Meta, Struct
 
 from chainward.access.model import Permission
-from chainward.faces.http.answers import json_answer
+from chainward.faces.http.answers import NO_STORE, Answer, json_answer
 from chainward.faces.http.routes import Needs, Reach, Route
 from chainward.kernel.instant import parse_instant, rfc3339
 from chainward.keys.uri import KeyReference
 from chainward.trust.authority import AuthorityKind
 from chainward.trust.errors import AuthorityChainInvalid, AuthorityUnknown
+from chainward.trust.export import EXPORT_TYPE
 from chainward.trust.pins import pin_of
 
 if TYPE_CHECKING:
-    from chainward.faces.http.answers import Answer
     from chainward.faces.http.requests import Call
     from chainward.keys.model import PublicKey
     from chainward.trust.authority import Authority, Compromise
@@ -180,6 +180,10 @@ def _compromise(call: Call) -> Answer:
     return json_answer(_view(marked))
 
 
+def _export(call: Call) -> Answer:
+    return Answer(call.platform.trust_export(), 200, EXPORT_TYPE, {"Cache-Control": NO_STORE})
+
+
 def _repository(call: Call) -> Answer:
     distribution = call.platform.services.distribution
     return json_answer(_repository_view(distribution.state(), distribution.summary()))
@@ -295,6 +299,14 @@ ROUTES = (
         takes=CompromiseRequest,
         gives=AuthorityView,
         limit=_LIMIT,
+    ),
+    Route(
+        "GET",
+        "/api/v1/trust/export",
+        _READ,
+        _export,
+        "Give all that verification needs in one file, for where no network is.",
+        gives=EXPORT_TYPE,
     ),
     Route("GET", _REPOSITORY, _READ, _repository, "Show the TUF repository and its root keys.", gives=RepositoryView),
     Route(
