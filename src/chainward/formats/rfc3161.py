@@ -158,7 +158,8 @@ class TokenWriter:
         names = _names(leaf)
         self._hash_name = hash_name
         self._signer = cms.IssuerAndSerial(issuer=names.issuer, serial=names.serial)
-        self._certificates = [asn1.decode_der(asn1.TLV, each) for each in certificates]
+        # DER (X.690 section 11.6) wants a SET OF in the order of its encodings; some clients insist.
+        self._certificates = [asn1.decode_der(asn1.TLV, each) for each in sorted(certificates)]
         self._digest_algorithm = cms.AlgorithmIdentifier(algorithm=cms.HASH_OIDS[hash_name], parameters=asn1.Null())
         self._signature_algorithm = cms.AlgorithmIdentifier(algorithm=cms.SIGNATURE_OIDS[hash_name])
         self._fixed = (
