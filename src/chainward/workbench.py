@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from chainward.adapters.folder import LayoutReader, ResultWriter
@@ -35,6 +35,7 @@ __all__ = [
     "FileUnusable",
     "OutputRefused",
     "builder",
+    "certify",
     "check_key_pair",
     "check_new",
     "check_output",
@@ -47,6 +48,7 @@ __all__ = [
     "layer",
     "layout",
     "material_of",
+    "next_tuf_root",
     "open_key",
     "pins",
     "platform_root",
@@ -171,6 +173,47 @@ def exported_root(document: bytes) -> TrustRoot | None:
     from chainward.trust.export import decode_export, is_export
 
     return decode_export(document).root() if is_export(document) else None
+
+
+def certify(
+    service: str, organization: str, request: bytes, signer: PrivateKey, *, root: bytes | None
+) -> tuple[str, ...]:
+    """Return the certificates (PEM) that an offline root makes of a platform's request, the requested one first.
+
+    ``root`` is the present root's certificate (PEM); without one a new root begins with the key of ``signer``.
+
+    Raises:
+        AuthorityInvalid: the key is not that of the present root.
+        AuthorityChainInvalid: the request, or the root, is not one.
+    """
+    from chainward.adapters.system import SystemClock, SystemEntropy
+    from chainward.trust.authority import AuthorityKind
+    from chainward.trust.issuing_chain import certificate_from_pem, certificate_to_pem, requested_key
+    from chainward.trust.offline import OfflineRoot
+
+    kind, tools = AuthorityKind(service), (SystemClock(), SystemEntropy())
+    if root is None:
+        offline = OfflineRoot.new(kind, signer, organization, *tools)
+    else:
+        offline = OfflineRoot(kind, signer, certificate_from_pem(root))
+    return tuple(map(certificate_to_pem, offline.certify(requested_key(request), organization, *tools)))
+
+
+def next_tuf_root(
+    current: bytes, signers: Sequence[PrivateKey], removed: Sequence[str], online: Mapping[str, str] | None
+) -> bytes:
+    """Return the TUF root that follows ``current``, signed; ``online`` are new online keys (PEM) by role.
+
+    Raises:
+        RootInvalid: it would not be signed by enough keys of both roots.
+    """
+    from chainward.adapters.system import SystemClock
+    from chainward.adapters.tuf import TufMetadata
+    from chainward.keys.model import PublicKey
+    from chainward.trust.distribution import ROOT_LIFE
+
+    keys = None if online is None else {role: PublicKey.from_pem(pem.encode()) for role, pem in online.items()}
+    return TufMetadata().next_root(current, signers, SystemClock().now() + ROOT_LIFE, remove=removed, online=keys)
 
 
 def identity_token(text: str | None, environment: Mapping[str, str], audience: str) -> IdentityToken:

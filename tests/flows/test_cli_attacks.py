@@ -33,7 +33,7 @@ def offline(desk: Desk, tmp_path: Path) -> dict[str, str]:
     """An environment in which a command that touches a socket fails; it knows no platform and no token."""
     (tmp_path / "sitecustomize.py").write_text(NO_NETWORK, encoding="utf-8")
     if not (desk.folder / "offline-root.json").exists():
-        desk.run("trust", "export", "-o", "offline-root.json")
+        desk.run("trust", "export", "offline-root.json")
     return {"PYTHONPATH": str(tmp_path), "CHAINWARD_URL": "http://127.0.0.1:9", "CHAINWARD_TOKEN_FILE": ""}
 
 
@@ -86,7 +86,7 @@ def test_the_proof_of_another_log_is_rejected(desk: Desk, shipped: str, tmp_path
 
     (tmp_path / "other").mkdir()
     with running(tmp_path / "other") as other:
-        other.run("trust", "export", "-o", "root.json")
+        other.run("trust", "export", "root.json")
     root = tmp_path / "other" / "root.json"
     words = ("verify", "1.0", "--bundle", "1.0/sign.sigstore.json", "--key", "release.pub", "--trusted-root", str(root))
     assert desk.refused(*words, status=1)
@@ -144,7 +144,7 @@ def test_every_role_is_kept_within_its_rights(desk: Desk, shipped: str) -> None:
         (publisher, ("promote", "shop/web:1.0", "--to", "dev")),
         (publisher, ("revoke", "shop/web:1.0", "--reason", "spite")),
         (publisher, ("trust", "add", "me", "--key", "release.pub", "--repositories", "**")),
-        (publisher, ("trust", "remove", "release", "--reason", "spite")),
+        (publisher, ("trust", "distrust", "release", "--reason", "spite")),
         (publisher, ("token", "issue", "more", "--role", "admin:**")),
         (publisher, ("policy", "activate", str(Path(__file__).parents[2] / "examples" / "tour" / "policy.yaml"))),
         (reader, ("admit", str(review_of(desk, f"{desk.host}/shop/web@{shipped}", "dev", "role.json")))),
@@ -235,7 +235,7 @@ def test_a_link_in_the_place_of_an_output_is_replaced_and_not_followed(desk: Des
     target = desk.folder / "target.txt"
     target.write_text("untouched", encoding="utf-8")
     (desk.folder / "planted.json").symlink_to(target)
-    desk.run("trust", "export", "-o", "planted.json")
+    desk.run("trust", "export", "planted.json")
     assert target.read_text(encoding="utf-8") == "untouched"
     assert not (desk.folder / "planted.json").is_symlink()
 

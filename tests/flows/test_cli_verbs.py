@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import socket
@@ -26,10 +27,10 @@ def test_a_signer_is_trusted_listed_and_distrusted(desk: Desk) -> None:
     listed = {each["name"]: each for each in desk.ask("trust", "list")["signers"]}
     assert listed["second"]["distrusted_at"] is None
     assert desk.refused("trust", "add", "second", "--key", "release.pub", "--repositories", "**", status=5)
-    assert desk.ask("trust", "remove", "second", "--reason", "laptop stolen") == {"name": "second", "trusted": False}
+    assert desk.ask("trust", "distrust", "second", "--reason", "laptop stolen") == {"name": "second", "trusted": False}
     listed = {each["name"]: each for each in desk.ask("trust", "list")["signers"]}
     assert listed["second"]["distrusted_at"] is not None
-    assert desk.refused("trust", "remove", "nobody", "--reason", "x", status=3)
+    assert desk.refused("trust", "distrust", "nobody", "--reason", "x", status=3)
     assert f"sha256:{made['fingerprint']}" in desk.run("trust", "list").out
 
 
@@ -39,14 +40,16 @@ def test_what_a_distrusted_key_signed_counts_no_more(desk: Desk) -> None:
     out = desk.image("third-image", "sign", key="third.key")
     desk.push(out, "third/web:1", "sign")
     assert desk.ask("verify", "third/web:1")["verified"] is True
-    desk.run("trust", "remove", "third", "--reason", "stolen")
+    desk.run("trust", "distrust", "third", "--reason", "stolen")
     assert desk.ask("verify", "third/web:1", expect=1)["verified"] is False
     assert "nothing-verified" in desk.run("verify", "third/web:1", expect=1).err
 
 
 def test_the_trusted_root_is_written_for_verification_elsewhere(desk: Desk) -> None:
-    assert desk.ask("trust", "export", "-o", "root.json") == {"written": "root.json"}
-    assert json.loads((desk.folder / "root.json").read_bytes()) == desk.ask("trust", "export")
+    written = desk.ask("trust", "export", "trust.json")
+    content = (desk.folder / "trust.json").read_bytes()
+    assert written == {"written": "trust.json", "digest": f"sha256:{hashlib.sha256(content).hexdigest()}"}
+    assert json.loads(json.loads(content)["trustedRoot"]) == desk.ask("trust", "export", "--stock")
 
 
 def test_a_token_is_issued_into_a_file_listed_and_revoked(desk: Desk) -> None:
@@ -117,7 +120,7 @@ def test_activating_the_policy_in_force_again_makes_an_epoch_and_changes_no_rule
 
 def test_the_logs_are_listed_and_proven(desk: Desk) -> None:
     logs = {each["name"]: each for each in desk.ask("log", "list")["logs"]}
-    assert set(logs) == {"facts", "signatures"}
+    assert set(logs) == {"facts", "signatures", "certificates"}
     assert desk.run("log", "checkpoint", "signatures").out.splitlines()[0] == logs["signatures"]["origin"]
     assert desk.ask("log", "checkpoint")["size"] >= logs["facts"]["size"]
     assert desk.ask("log", "prove", "facts", "0")["verified"] is True

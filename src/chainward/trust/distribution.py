@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ONLINE_ROLES",
+    "ROOT_LIFE",
     "Distribution",
     "KeepOnlineKeys",
     "OnlineKey",

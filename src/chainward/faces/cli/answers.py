@@ -11,6 +11,9 @@ from typing import Any, TypedDict
 __all__ = [
     "Anything",
     "Audit",
+    "Authorities",
+    "Authority",
+    "AuthorityRequest",
     "Consistency",
     "CosignedLog",
     "CosignedLogs",
@@ -23,6 +26,7 @@ __all__ = [
     "Logs",
     "NamedWitness",
     "NewToken",
+    "OnlineKeys",
     "Policy",
     "Promotion",
     "Review",
@@ -299,3 +303,60 @@ class Submissions(TypedDict):
     """What all witnesses said."""
 
     submissions: list[Submission]
+
+
+class Pin(TypedDict):
+    """A state of a log that is believed after a compromise."""
+
+    origin: str
+    size: int
+
+
+class AuthorityCompromise(TypedDict):
+    """Since when a key is compromised, and what is believed nevertheless."""
+
+    since: str
+    checkpoints: list[Pin]
+
+
+class Authority(TypedDict):
+    """An instance of a service of the trust root."""
+
+    name: str
+    service: str
+    active: bool
+    fingerprint: str
+    start: str
+    end: str | None
+    compromise: AuthorityCompromise | None
+
+
+class Authorities(TypedDict):
+    """All authorities."""
+
+    authorities: list[Authority]
+
+
+class AuthorityRequest(TypedDict):
+    """What an offline root must certify."""
+
+    name: str
+    service: str
+    organization: str
+    request: str
+    root: str
+
+
+class TrustRepository(TypedDict):
+    """The TUF repository."""
+
+    versions: dict[str, int]
+    expires: dict[str, str]
+    threshold: int
+    root_keys: dict[str, str]
+
+
+class OnlineKeys(TypedDict):
+    """New online keys of the TUF repository, PEM by role."""
+
+    online_keys: dict[str, str]

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Meta, Struct
 
 from chainward.access.model import Permission
@@ -18,8 +16,9 @@ from chainward.faces.http.routes import Needs, Reach, Route
 from chainward.kernel.instant import parse_instant, rfc3339
 from chainward.keys.uri import KeyReference
 from chainward.trust.authority import AuthorityKind
-from chainward.trust.errors import AuthorityChainInvalid, AuthorityUnknown
+from chainward.trust.errors import AuthorityUnknown
 from chainward.trust.export import EXPORT_TYPE
+from chainward.trust.issuing_chain import certificate_from_pem, certificate_to_pem
 from chainward.trust.pins import pin_of
 
 if TYPE_CHECKING:
@@ -149,7 +148,7 @@ def _request(call: Call) -> Answer:
         service=kind.value,
         organization=request.organization,
         request=request.request.decode("ascii"),
-        root=_pem(request.root),
+        root=certificate_to_pem(request.root),
     )
     return json_answer(view, 201)
 
@@ -158,7 +157,7 @@ def _rotate(call: Call) -> Answer:
     wanted = call.decode(Rotation, "rotation")
     made = call.platform.services.authorities.rotate(
         _kind(call),
-        tuple(map(_der, wanted.certificates)),
+        tuple(certificate_from_pem(pem.encode()) for pem in wanted.certificates),
         new_root=wanted.new_root,
         key=_reference(wanted.key),
         context=call.context,
@@ -213,17 +212,6 @@ def _reference(text: str | None) -> KeyReference | None:
     return None if text is None else KeyReference.parse(text)
 
 
-def _der(pem: str) -> bytes:
-    try:
-        return x509.load_pem_x509_certificate(pem.encode()).public_bytes(Encoding.DER)
-    except ValueError:
-        raise AuthorityChainInvalid("this is not a certificate in PEM") from None
-
-
-def _pem(der: bytes) -> str:
-    return x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode("ascii")
-
-
 def _text(key: PublicKey) -> str:
     return key.pem.decode("ascii")
 
@@ -236,7 +224,7 @@ def _view(authority: Authority) -> AuthorityView:
         origin=authority.origin,
         fingerprint=authority.public_key.fingerprint,
         public_key=_text(authority.public_key),
-        certificates=tuple(map(_pem, authority.certificates)),
+        certificates=tuple(map(certificate_to_pem, authority.certificates)),
         start=rfc3339(authority.start),
         end=None if authority.end is None else rfc3339(authority.end),
         compromise=None if authority.compromise is None else _compromise_view(authority.compromise),
