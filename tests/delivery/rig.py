@@ -52,6 +52,7 @@ from chainward.registry.registry import open_registry
 from chainward.trust.held import LedgerEntries
 from chainward.trust.model import TrustedLog
 from chainward.trust.rekor import Rekor
+from chainward.trust.revocations import SignatureRevocations
 from chainward.trust.sign import sign_statement
 from chainward.trust.signers import Signers
 from chainward.trust.verify import OwnRecords
@@ -165,6 +166,7 @@ class Rig:
         log = TrustedLog.of(SIGNATURES_ORIGIN, SIGNATURES.signer.public_key)
         self.trust = SqlTrustStore(database, (log,))
         self.own = OwnRecords(LedgerEntries(self.ledger), SqlPublications(database))
+        self.signature_revocations = SignatureRevocations(self.ledger, self.trust, self.clock)
         self.signers = Signers(self.ledger, self.trust, self.clock)
         self.rekor = Rekor(self.ledger, lambda: log)
         self.policies = Policies(self.ledger, SqlPolicyStore(database))
