@@ -46,9 +46,7 @@ class Named:
         return bool(self.keys) or self.match is not None
 
     def find_key(self, fingerprint: str) -> PublicKey | None:
-        """Return the key for a bundle that names ``fingerprint``; a single key is tried whatever the bundle says."""
-        if len(self.keys) == 1:
-            return self.keys[0]
+        """Return the key with this fingerprint, if it was asked for."""
         return next((key for key in self.keys if key.fingerprint == fingerprint), None)
 
     def name_of(self, proven: Proven) -> str:

@@ -145,5 +145,8 @@ def _stated(payload: StatementPayload, target: Target) -> str:
     statement = decode_statement(payload.payload)
     if not statement.is_about(target.digest):
         named = [str(digest) for subject in statement.subjects for digest in subject.digests()][:8]
-        raise SubjectMismatch(f"the statement is about {', '.join(named) or 'nothing known'}, not {target.digest}")
+        raise SubjectMismatch(
+            f"the statement is about {', '.join(named) or 'no sha256 or sha512 digest'}, not about {target.digest}",
+            details={"expected": str(target.digest), "subjects": named},
+        )
     return statement.predicate_type
