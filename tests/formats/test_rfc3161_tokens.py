@@ -96,6 +96,16 @@ def test_the_rfc3161_client_reads_our_tokens_as_we_do(info: TimestampInfo) -> No
     assert theirs.policy.dotted_string == info.policy
 
 
+def test_certificates_stand_in_the_order_of_der_whichever_that_is() -> None:
+    """X.690 section 11.6: some clients insist, and which of two certificates comes first there depends on them."""
+    more = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), bytes(100))
+    for extra in ([(more, False)], []):
+        by = chain(extra=extra, root={"extra": [] if extra else [(more, False)]})
+        reply = TokenWriter(by.certificates, "sha256").encode_response(info_of(MESSAGE), by.key.sign, certificates=True)
+        decode_timestamp_response(reply)
+        assert decode_response(reply).certificates == tuple(sorted(by.certificates))
+
+
 @pytest.mark.parametrize(
     ("hash_name", "digest"), [("sha1", bytes(20)), ("sha256", bytes(31)), ("sha384", bytes(64)), ("", b"")]
 )
