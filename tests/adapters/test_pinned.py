@@ -14,8 +14,9 @@ from tests.loopback import Asked, Reply, served
 from tuf.api._payload import MetaFile, Root, Signed, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.metadata import Metadata
 
-from chainward.adapters.exchange import Exchange, ServiceAnswerUnexpected, ServiceUnreachable
+from chainward.adapters.exchange import Exchange
 from chainward.adapters.pinned import PinnedTrust, TrustExpired, TrustFolderUnusable, TrustPinBroken, folder_name
+from chainward.adapters.remote import AnswerUnexpected, PlatformUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -193,16 +194,16 @@ def test_a_root_that_was_given_is_believed_instead_of_the_one_that_is_met(client
 def test_an_error_page_is_never_pinned(client: Client, content: bytes) -> None:
     good = client.repository.files["1.root.json"]
     client.repository.files["1.root.json"] = content
-    with pytest.raises(ServiceAnswerUnexpected):
+    with pytest.raises(AnswerUnexpected):
         client.ask()
     client.repository.files["1.root.json"] = good
     assert client.ask() == b'{"first":1}'
 
 
 def test_a_platform_without_trust_documents_is_named(tmp_path: Path) -> None:
-    with served((404, {}, b"")) as (url, _), pytest.raises(ServiceAnswerUnexpected, match="no root of trust"):
+    with served((404, {}, b"")) as (url, _), pytest.raises(AnswerUnexpected, match="no root of trust"):
         Client(url, tmp_path, Repository()).ask()
-    with served((500, {}, b"")) as (url, _), pytest.raises(ServiceUnreachable, match="500"):
+    with served((500, {}, b"")) as (url, _), pytest.raises(PlatformUnreachable, match="500"):
         Client(url, tmp_path, Repository()).ask()
 
 
@@ -210,14 +211,14 @@ def test_a_platform_that_vouches_for_no_trusted_root_is_named(client: Client) ->
     targets: Metadata[Targets] = Metadata(Targets(1, expires=now() + FAR))
     targets.sign(client.repository.signer)
     client.repository.files["1.targets.json"] = targets.to_bytes()
-    with pytest.raises(ServiceAnswerUnexpected, match=r"no trusted_root\.json"):
+    with pytest.raises(AnswerUnexpected, match=r"no trusted_root\.json"):
         client.ask()
 
 
 def test_documents_that_cannot_be_fetched_are_not_replaced_by_old_ones(client: Client) -> None:
     client.ask()
     del client.repository.files["timestamp.json"]
-    with pytest.raises(ServiceUnreachable):
+    with pytest.raises(PlatformUnreachable):
         client.ask()
 
 

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from chainward.adapters.exchange import ServiceAnswerUnexpected, ServiceUnreachable
+from chainward.adapters.remote import AnswerUnexpected, PlatformUnreachable
 from chainward.formats.codec import decode_json
 from chainward.kernel.instant import parse_instant
 from chainward.kernel.problem import Kind, Problem
@@ -105,7 +106,7 @@ class PinnedTrust:
             TrustPinBroken: what the platform gives does not follow from the root that is believed.
             TrustExpired: it is past its date.
             TrustFolderUnusable: the folder cannot be used.
-            ServiceUnreachable, ServiceAnswerUnexpected: the platform does not answer, or gives no trust documents.
+            PlatformUnreachable, AnswerUnexpected: the platform does not answer, or gives no trust documents.
         """
         try:
             if root is not None:  # what followed from another root is not looked at
@@ -125,7 +126,7 @@ class PinnedTrust:
             return
         first = given or self._get("1.root.json")
         if first is None:
-            raise ServiceAnswerUnexpected(f"{self._url} gives no root of trust")
+            raise AnswerUnexpected(f"{self._url} gives no root of trust")
         _check_root(first, self._url)
         self._refresh(first)
         pin.write_bytes(first)  # only now: what leads nowhere would be believed for ever
@@ -170,7 +171,7 @@ class PinnedTrust:
             updater = Updater(folder, self._url, folder, f"{self._url}targets/", Fetcher(), bootstrap=first)
             info = updater.get_targetinfo(_TRUSTED_ROOT)
             if info is None:
-                raise ServiceAnswerUnexpected(f"{self._url} vouches for no {_TRUSTED_ROOT}")
+                raise AnswerUnexpected(f"{self._url} vouches for no {_TRUSTED_ROOT}")
             updater.download_target(info, str(self._folder / _TRUSTED_ROOT))
         except ExpiredMetadataError as error:
             raise TrustExpired(f"the trust documents of {self._url} have expired: {error}") from error
@@ -183,11 +184,16 @@ class PinnedTrust:
             raise _unreached(error, self._url) from error
 
     def _get(self, name: str) -> bytes | None:
-        answer = self._exchange.ask("GET", self._url + name, limit=_LIMIT)
+        try:
+            answer = self._exchange.ask("GET", self._url + name, limit=_LIMIT)
+        except ServiceUnreachable as problem:
+            raise PlatformUnreachable(problem.message) from None
+        except ServiceAnswerUnexpected as problem:
+            raise AnswerUnexpected(problem.message) from None
         if answer.status in _ABSENT:
             return None
         if answer.status != _OK:
-            raise ServiceUnreachable(f"{answer.url} answered {answer.status}")
+            raise PlatformUnreachable(f"{answer.url} answered {answer.status}")
         return answer.content
 
 
@@ -206,7 +212,7 @@ def _check_root(content: bytes, url: str) -> None:
     try:
         decode_json(content, _WireMetadata, limit=_LIMIT, what="root of trust")
     except Problem as problem:
-        raise ServiceAnswerUnexpected(f"{url} gives no root of trust: {problem.message}") from None
+        raise AnswerUnexpected(f"{url} gives no root of trust: {problem.message}") from None
 
 
 def _unreached(error: BaseException, url: str) -> Problem:
@@ -214,7 +220,7 @@ def _unreached(error: BaseException, url: str) -> Problem:
     cause = error.__cause__
     if isinstance(cause, Problem):
         return cause
-    return ServiceUnreachable(f"{url} does not give its trust documents: {error}")
+    return PlatformUnreachable(f"{url} does not give its trust documents: {error}")
 
 
 @contextmanager

@@ -47,19 +47,23 @@ if TYPE_CHECKING:
     from chainward.ledger.commit import Ledger
     from chainward.portfolio.declare import Portfolios
     from chainward.registry.model import ArtifactState
-    from chainward.trust.ports import SignatureLog
+    from chainward.trust.ports import SignatureLog, TimestampSource
 
 __all__ = ["Promoter", "Verifier"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """Who this platform is when it signs summaries: its URI, the host in names of its images, its key and log."""
+    """Who this platform is when it signs summaries: its URI, the host in names of its images, its key and services.
+
+    Without ``stamps`` a summary says when it was made only in words of its own.
+    """
 
     id: str
     host: str
     signer: Signer
     log: Callable[[Context], SignatureLog]
+    stamps: TimestampSource | None = None
 
 
 class Promoter:
@@ -147,7 +151,8 @@ class Promoter:
             levels=(level_of(environment),),
         )
         statement = statement_of_summary(str(repository), digest, summary)
-        bundle = sign_statement(statement, self._verifier.signer, self._verifier.log(context))
+        verifier = self._verifier
+        bundle = sign_statement(statement, verifier.signer, verifier.log(context), stamps=verifier.stamps)
         stored = self._source.manifest(repository, digest)
         subject = Descriptor(stored.media_type, digest, stored.size)
         put_artifact(self._client(context), repository, bundle_artifact(bundle, VSA, subject))

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 from chainward.formats.bundle import Bundle, MessageSignature, encode_bundle
 from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO, Envelope, Signature, pae
-from chainward.formats.intoto import encode_statement
+from chainward.formats.intoto import decode_statement, encode_statement
 from chainward.formats.rekor import HashedRekord
 from chainward.keys.errors import KeyUnsupported
 from chainward.keys.model import Scheme
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from chainward.keys.ports import DigestSigner, Signer
     from chainward.trust.ports import SignatureLog, TimestampSource
 
-__all__ = ["Signing", "key_hint", "sign_digest", "sign_statement"]
+__all__ = ["Signing", "key_hint", "sign_digest", "sign_payload", "sign_statement"]
 
 _NAMES: Final = {"sha256": "SHA2_256", "sha384": "SHA2_384", "sha512": "SHA2_512"}
 
@@ -51,6 +51,10 @@ class Signing:
     def statement(self, statement: Statement) -> bytes:
         """Return the bundle of a statement; see :func:`sign_statement`."""
         return sign_statement(statement, self.signer, self.log, stamps=self.stamps, material=self.material)
+
+    def payload(self, payload: bytes) -> bytes:
+        """Return the bundle of a statement that somebody else wrote; see :func:`sign_payload`."""
+        return sign_payload(payload, self.signer, self.log, stamps=self.stamps, material=self.material)
 
     def digest(self, digest: Digest) -> bytes:
         """Return the bundle of a file; see :func:`sign_digest`."""
@@ -74,8 +78,23 @@ def sign_statement(
         KeyUnsupported: a key that cannot sign what the log takes; nothing was signed.
         Problem: the signer or a service failed, or the bundle did not verify; then it is not handed out.
     """
+    return sign_payload(encode_statement(statement), signer, log, stamps=stamps, material=material)
+
+
+def sign_payload(
+    payload: bytes,
+    signer: Signer,
+    log: SignatureLog,
+    *,
+    stamps: TimestampSource | None = None,
+    material: TrustMaterial | None = None,
+) -> bytes:
+    """Return the bundle of the statement that ``payload`` is, whose very bytes are signed.
+
+    Raises as :func:`sign_statement` does; also TooLarge, Malformed or Unsupported for what is no in-toto statement.
+    """
     _check_key(signer.public_key)
-    payload = encode_statement(statement)
+    decode_statement(payload)
     message = pae(PAYLOAD_TYPE_INTOTO, payload)
     signature = signer.sign(message)
     digest = hashlib.new(signer.public_key.hash_name, message).digest()

@@ -191,6 +191,8 @@ class Platform:
             self.registry.revocations,
             self.signers,
             self.signature_revocations,
+            self.services.authorities,
+            self.services.distribution,
             self.policies,
             self.tokens,
             self.admissions,
@@ -333,7 +335,11 @@ class Platform:
         from chainward.delivery.promote import Promoter, Verifier
 
         verifier = Verifier(
-            f"https://{self.config.instance.name}", self.config.hosts[0], self.keys.platform, self._on_behalf_of
+            f"https://{self.config.instance.name}",
+            self.config.hosts[0],
+            self.keys.platform,
+            self._on_behalf_of,
+            self.services.stamps(),
         )
         rooms = (self.judge, self.portfolios, self.registry, lambda context: LocalRegistry(self.registry, context))
         return Promoter(*rooms, self._deliveries, self.ledger, self.clock, verifier)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from chainward.trust.documents import Documents
     from chainward.trust.issuers import Issuers
     from chainward.trust.model import TrustedLog
+    from chainward.trust.own_stamps import OwnStamps
     from chainward.trust.signing_keys import AuthoritySigners
     from chainward.trust.timestamp import Timestamps
 
@@ -94,6 +95,12 @@ class TrustServices:
     def refresh(self) -> None:
         """Publish what changed in the trust repository, and renew what is past half of its life."""
         _follow(self.distribution, _RENEWAL)
+
+    def stamps(self) -> OwnStamps:
+        """Return the timestamp authority for what the platform signs itself."""
+        from chainward.trust.own_stamps import OwnStamps
+
+        return OwnStamps(self.timestamps, self.authorities)
 
     def logs(self) -> dict[str, TrustedLog]:
         """Return the logs of authorities: the active ones as ``signatures`` and ``certificates``, others by name."""

@@ -23,8 +23,14 @@ __all__ = ["command"]
 @click.argument("target", type=click.Path(exists=True))
 @click.option("--name", default="image", show_default=True, help="Name of an image in its statement.")
 @click.option(
-    "-o", "--output", type=click.Path(dir_okay=False), help="File for the bundle. [default: TARGET.sigstore.json]"
+    "-o",
+    "--output",
+    "--bundle",
+    "output",
+    type=click.Path(dir_okay=False),
+    help="File for the bundle. [default: TARGET.sigstore.json]",
 )
+@click.option("--in-toto", is_flag=True, help="TARGET is an in-toto statement: sign what it states, in an envelope.")
 @signing_options
 @platform_options
 @json_option
@@ -33,6 +39,7 @@ def command(
     target: str,
     name: str,
     output: str | None,
+    in_toto: bool,
     by: SigningChoice,
     at: PlatformAddress,
     as_json: bool,
@@ -47,6 +54,7 @@ def command(
     chainward sign out --name shop/web --key release.key -o sign.sigstore.json
     """
     from chainward.attest.signature import statement_of_signature
+    from chainward.formats.intoto import MAX_STATEMENT
 
     path = Path(target)
     place = Path(output) if output else path.with_name(f"{path.resolve().name}.sigstore.json")
@@ -55,6 +63,9 @@ def command(
         if path.is_dir():
             digest = workbench.layout(path).manifest()[0].digest
             bundle = signing.statement(statement_of_signature(name, digest))
+        elif in_toto:
+            digest = workbench.file_digest(path)
+            bundle = signing.payload(workbench.read_bytes(path, MAX_STATEMENT))
         else:
             digest = workbench.file_digest(path, signing.signer.public_key.hash_name)
             bundle = signing.digest(digest)
