@@ -104,7 +104,7 @@ def command(
             "--offline needs --bundle, --trusted-root, and --key or --identity with --issuer, or an export as the root"
         )
     with at.connect() as platform:
-        material = _material(platform, trusted_root)
+        material = _material(at, trusted_root)
         if not bundles:
             root = root_of_named(named, material) if named else root_of_platform(platform, material)
             _image(platform, target, root, demanded, as_json=as_json)
@@ -122,13 +122,16 @@ def _exported(path: str) -> TrustRoot | None:
     return workbench.exported_root(workbench.read_bytes(Path(path), _EXPORT_LIMIT))
 
 
-def _material(platform: Remote | None, trusted_root: str | None) -> TrustMaterial:
-    """Return what the trusted root says: the one in a file, or the one that the platform gives out."""
+def _material(at: PlatformAddress | None, trusted_root: str | None) -> TrustMaterial:
+    """Return what the trusted root says: the one in a file, or the platform's, which must follow from the pinned one.
+
+    What is verified and what it is verified by never come from one answer: see :meth:`PlatformAddress.root_document`.
+    """
     if trusted_root is not None:
         return workbench.material_of(workbench.read_bytes(Path(trusted_root), _EXPORT_LIMIT))
-    if platform is None:
+    if at is None:
         raise click.UsageError("give --trusted-root")
-    return workbench.material_of(workbench.root_document(platform))
+    return workbench.material_of(at.root_document())
 
 
 def _image(platform: Remote, target: str, root: TrustRoot, demanded: tuple[str, ...], *, as_json: bool) -> None:
