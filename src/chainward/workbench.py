@@ -53,16 +53,15 @@ __all__ = [
     "pins",
     "platform_root",
     "platform_services",
+    "published_file",
     "published_log",
     "read_bytes",
     "read_public_key",
     "registry",
     "remote",
     "result_folder",
-    "root_document",
     "sigstore_services",
     "store_key",
-    "trusted_logs",
     "unprotected_host",
     "write_bytes",
     "write_durably",
@@ -223,33 +222,6 @@ def identity_token(text: str | None, environment: Mapping[str, str], audience: s
     return services.token(text, environment, audience)
 
 
-def trusted_logs(connection: Remote | None, trusted_root: Path | None) -> tuple[TrustedLog, ...]:
-    """Return the logs of the trusted root in a file, or of the one that the platform gives out.
-
-    Raises:
-        FileUnusable: there is neither, or no log in it.
-    """
-    from chainward.trust.documents import logs_of_trusted_root
-
-    if trusted_root is not None:
-        document = read_bytes(trusted_root, _TRUSTED_ROOT_LIMIT)
-    elif connection is not None:
-        document = root_document(connection)
-    else:
-        raise FileUnusable(
-            "no trusted root was given", hint="Give --trusted-root; get one with: chainward trust export"
-        )
-    logs = logs_of_trusted_root(document)
-    if not logs:
-        raise FileUnusable("the trusted root names no log")
-    return logs
-
-
-def root_document(connection: Remote) -> bytes:
-    """Return the trusted root that a platform gives out."""
-    return connection.raw("/trusted_root.json", limit=_TRUSTED_ROOT_LIMIT)
-
-
 @contextmanager
 def published_log(prefix: str, certificate_authority: Path | None = None) -> Iterator[TileLog]:
     """Open a log that anybody publishes below a URL prefix (C2SP tlog-tiles)."""
@@ -257,6 +229,18 @@ def published_log(prefix: str, certificate_authority: Path | None = None) -> Ite
 
     with Outside(certificate_authority) as outside:
         yield HttpTileLog(outside, prefix)
+
+
+def published_file(url: str, certificate_authority: Path | None = None) -> bytes:
+    """Return a checkpoint that anybody publishes at a URL; raises PublishedUnavailable."""
+    from chainward.adapters.published import Outside, PublishedUnavailable
+    from chainward.formats.note import MAX_NOTE
+
+    with Outside(certificate_authority) as outside:
+        answer = outside.ask("GET", url, limit=MAX_NOTE)
+    if answer.status != 200:  # noqa: PLR2004 - OK
+        raise PublishedUnavailable(f"{url} was answered with status {answer.status}")
+    return answer.content
 
 
 def clock() -> Clock:

@@ -14,13 +14,16 @@ from typing import TYPE_CHECKING
 import click
 
 from chainward import workbench
+from chainward.faces.cli.log_watch import keys_of, vantage_points, watch_options
 from chainward.faces.cli.output import json_option, say
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
-    from chainward.formats.note import VerifierKey
+    from collections.abc import Sequence
+
     from chainward.ledger.monitor import LogMisbehaved, Look, Monitor
     from chainward.ledger.remembered import Remembered
+    from chainward.trust.watch import Watcher
 
 __all__ = ["SIGHTED", "monitor"]
 
@@ -38,7 +41,12 @@ _SHORT = 16
     show_envvar=True,
     help="Prefix of the log, below which checkpoint and tile/… lie; or a Chainward platform.",
 )
-@click.option("--key", "keys", multiple=True, required=True, help="Verifier key of the log, or a file with it.")
+@click.option("--key", "keys", multiple=True, help="Verifier key of the log, or a file with it; repeatable.")
+@click.option(
+    "--trusted-root",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take the keys of the log from this trusted root.",
+)
 @click.option("--origin", help="Origin of the log.  [default: the name of the key]")
 @click.option(
     "--state", type=click.Path(dir_okay=False, path_type=Path), help="File that remembers the log between two looks."
@@ -46,6 +54,9 @@ _SHORT = 16
 @click.option("--from-start", is_flag=True, help="On the first look, examine all entries that are there already.")
 @click.option("--every", type=click.FloatRange(min=_SHORTEST_PAUSE), help="Look again after so many seconds, for ever.")
 @click.option("--once", is_flag=True, help="Look once.  [default]")
+@click.option("--also", multiple=True, help="Prefix where the same log is shown as well, to compare; repeatable.")
+@click.option("--witness", "witnesses", multiple=True, help="Prefix of a witness of the log, to compare; repeatable.")
+@watch_options
 @click.option(
     "--ca", "authority", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CA bundle (PEM)."
 )
@@ -54,7 +65,11 @@ def monitor(
     *,
     url: str,
     keys: tuple[str, ...],
+    trusted_root: Path | None,
     origin: str | None,
+    also: tuple[str, ...],
+    witnesses: tuple[str, ...],
+    watcher: Watcher,
     state: Path | None,
     from_start: bool,
     every: float | None,
@@ -65,29 +80,33 @@ def monitor(
     """Check that a log only grows and shows everybody the same; watch for entries in it.
 
     The log is not believed: every proof is computed here from its tiles, and every new entry must lead to the root that
-    it signed. The first look believes what it sees; from then on --state remembers it.
+    it signed. The first look believes what it sees; from then on --state remembers it. Any log in the form of C2SP
+    tlog-tiles will do: shards of the signature log, the certificate log, and those of others.
 
     \b
     chainward log monitor --key log.key --state log.state
-    chainward log monitor --key log.key --state log.state --every 60
+    chainward log monitor --trusted-root root.json --origin log.example.org --state log.state --every 60
+    chainward log monitor --key ct.key --state ct.state --identity ci@example.org --expected serials
 
     \b
-    Exit status: 0 in order; 1 the log misbehaved; 6 it cannot be reached; 7 something was seen that is watched for.
+    Exit status: 0 in order; 1 the log misbehaved (evidence is kept beside the state); 6 it cannot be reached;
+    7 something was seen that is watched for and not expected.
     """
     if once and every is not None:
         raise click.UsageError("--once and --every exclude each other")
-    known = tuple(map(_verifier_key, keys))
-    watched = _Watched(origin or known[0].name, state, 0 if from_start else None, as_json)
+    origin, known = keys_of(keys, trusted_root, origin)
+    watched = _Watched(origin, state, 0 if from_start else None, as_json)
     watched.load()
-    with workbench.published_log(_prefix(url, watched.origin), authority) as log:
+    places = vantage_points(also, witnesses, origin)
+    with workbench.published_log(_prefix(url, origin), authority) as log:
         from chainward.ledger.monitor import Monitor
 
-        watching = Monitor(log, watched.origin, known)
-        watched.look(watching)
+        watching = Monitor(log, origin, known, watcher.examine)
+        watched.look(watching, _seen(places, authority))
         while every is not None:
             time.sleep(every)
             try:
-                watched.look(watching)
+                watched.look(watching, _seen(places, authority))
             except Problem as problem:
                 if problem.kind is not Kind.UNAVAILABLE:
                     raise
@@ -114,12 +133,12 @@ class _Watched:
         if self.state is not None and self.state.exists():
             self.remembered = decode_remembered(workbench.read_bytes(self.state, STATE_LIMIT), self.origin)
 
-    def look(self, monitor: Monitor) -> None:
+    def look(self, monitor: Monitor, others: Sequence[tuple[str, bytes]]) -> None:
         """Look once, keep what is to be remembered, and print what was found."""
         from chainward.ledger.monitor import LogMisbehaved
 
         try:
-            for look in monitor.looks(self.remembered, start=self.start):
+            for look in monitor.looks(self.remembered, others=others, start=self.start):
                 before, self.remembered = self.remembered, look.remembered
                 self._keep(look)
                 self._tell(look, before)
@@ -166,11 +185,15 @@ class _Watched:
             say(f"! entry {each.index}: {each.seen} ({each.watch}){more}")
 
 
-def _verifier_key(text: str) -> VerifierKey:
-    """Return the key that is written in ``text``, or in the file of that name."""
-    from chainward.formats.note import VerifierKey
-
-    return VerifierKey.parse(workbench.key_text(text))
+def _seen(places: Sequence[tuple[str, str]], authority: Path | None) -> list[tuple[str, bytes]]:
+    """Return the checkpoints that are shown elsewhere; a place that does not answer is warned about."""
+    found: list[tuple[str, bytes]] = []
+    for place, url in places:
+        try:
+            found.append((place, workbench.published_file(url, authority)))
+        except Problem as problem:
+            say(f"warning: {problem.message}", err=True)
+    return found
 
 
 def _prefix(url: str, origin: str) -> str:
