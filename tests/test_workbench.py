@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import stat
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.tokens import jwt_of
 
 from chainward import workbench
 from chainward.adapters.folder import write_whole
-from chainward.kernel.digest import Digest
+from chainward.kernel.digest import Algorithm, Digest
 from chainward.keys.local import generate
 from chainward.keys.model import Scheme
+from chainward.trust.errors import IdentityTokenUnobtainable, IdentityTokenUnusable
 from chainward.workbench import FileUnusable, OutputRefused
 
 if TYPE_CHECKING:
@@ -143,6 +146,24 @@ def test_a_token_that_others_could_read_is_told(host: str) -> None:
     assert workbench.unprotected_host(f"http://{host}:8420") == host
 
 
-def test_without_a_trusted_root_and_a_platform_there_is_no_log() -> None:
-    with pytest.raises(FileUnusable, match="no trusted root"):
-        workbench.trusted_logs(None, None)
+def test_a_file_is_named_by_the_hash_of_the_key_that_signs_it(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"content")
+    assert workbench.file_digest(path) == Digest.of(b"content")
+    assert workbench.file_digest(path, "sha512") == Digest.of(b"content", Algorithm.SHA512)
+    with pytest.raises(FileUnusable, match="sha384"):
+        workbench.file_digest(path, "sha384")
+
+
+def test_an_identity_token_is_text_or_the_content_of_a_file_or_ambient(tmp_path: Path) -> None:
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    path = tmp_path / "token"
+    path.write_text(jwt_of(sub="file", expires=later))
+    ambient = {"CHAINWARD_IDENTITY_TOKEN": jwt_of(sub="ambient", expires=later)}
+    given = (jwt_of(sub="text", expires=later), f"@{path}", None)
+    found = [workbench.identity_token(each, ambient, "sigstore").subject for each in given]
+    assert found == ["text", "file", "ambient"]
+    with pytest.raises(IdentityTokenUnusable, match="expired"):
+        workbench.identity_token(jwt_of(expires=later - timedelta(hours=1)), {}, "sigstore")
+    with pytest.raises(IdentityTokenUnobtainable):
+        workbench.identity_token("@", {}, "sigstore")

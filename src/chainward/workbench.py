@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from chainward.sbom.model import Sbom
     from chainward.trust.ambient import IdentityToken
     from chainward.trust.material import TrustMaterial
-    from chainward.trust.model import TrustedLog, TrustRoot
+    from chainward.trust.model import TrustRoot
 
 __all__ = [
     "FileUnusable",
