@@ -5,21 +5,29 @@ from __future__ import annotations
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 from tests.databases import CONTEXT, SIGNATURES, SIGNATURES_ORIGIN, ManualClock
 from tests.trust.world import IMAGE, SHOP, key, statement
 
+from chainward.adapters.sql import publications
 from chainward.adapters.sql.trust import WRITES, SqlTrustStore
+from chainward.delivery.publication import NotePublication
 from chainward.formats.intoto import SLSA_PROVENANCE
 from chainward.formats.rekor import HashedRekord, canonical_body
-from chainward.kernel.name import RepositoryPattern
+from chainward.kernel.digest import Digest
+from chainward.kernel.name import RepositoryName, RepositoryPattern
 from chainward.keys.errors import SignatureInvalid
+from chainward.ledger.model import FactBody
 from chainward.ledger.proofs import leaf_hash, verify_inclusion
-from chainward.trust.errors import SignerDistrusted, SignerExists, SignerNotFound, SignerUnknown
+from chainward.trust.errors import SignerDistrusted, SignerExists, SignerInvalid, SignerNotFound, SignerUnknown
+from chainward.trust.identity import IdentityMatch
+from chainward.trust.match import members_of
 from chainward.trust.model import TrustedLog
 from chainward.trust.rekor import Rekor
+from chainward.trust.revocations import RevokedBy, SignatureRevocations
 from chainward.trust.sign import sign_statement
 from chainward.trust.signers import Signers
 from chainward.trust.verify import verify_bundle
@@ -30,6 +38,15 @@ if TYPE_CHECKING:
     from chainward.formats.bundle import LogEntry
     from chainward.kernel.problem import Problem
     from chainward.ledger.commit import Ledger
+
+
+class Noted(FactBody, frozen=True, kw_only=True):
+    """Something happened."""
+
+    schema: ClassVar[str] = "test.noted/1"
+
+    text: str
+
 
 LOG = TrustedLog.of(SIGNATURES_ORIGIN, SIGNATURES.signer.public_key)
 EVERYWHERE = [RepositoryPattern("**")]
@@ -132,7 +149,7 @@ def test_a_name_that_is_taken_is_refused_and_nothing_is_written(
 ) -> None:
     add(signers, "release")
     facts = len(ledger.facts())
-    with pytest.raises(SignerExists, match="another key is trusted as release"):
+    with pytest.raises(SignerExists, match="somebody else is trusted as release"):
         add(signers, "release", of="impostor")
     assert store.snapshot().epoch == 1
     assert len(ledger.facts()) == facts
@@ -199,13 +216,106 @@ def test_trust_and_distrust_are_facts_about_the_signer_and_its_key(signers: Sign
     fingerprint = key("release").public_key.fingerprint
     trusted, distrusted = ledger.facts(schemas=frozenset({"trust.signer-trusted/1", "trust.signer-distrusted/1"}))
     assert trusted.subjects == distrusted.subjects == ("signer:release", f"key:sha256:{fingerprint}")
-    assert trusted.body == {
-        "name": "release",
-        "fingerprint": fingerprint,
-        "repositories": ["**"],
-        "predicates": ["*"],
-    }
-    assert distrusted.body == {"name": "release", "fingerprint": fingerprint, "reason": "the laptop was stolen"}
+    who = {"id": fingerprint, "name": "release", "fingerprint": fingerprint, "match": None}
+    assert trusted.body == {**who, "repositories": ["**"], "predicates": ["*"], "portable": False}
+    assert distrusted.body == {**who, "since": None, "reason": "the laptop was stolen"}
+
+
+# Identities
+
+
+CI = IdentityMatch(subject="https://ci.test/shop", issuer_regex="https://.*", claims=(("b", "2"), ("a", "1")))
+
+
+def test_an_identity_reads_back_as_it_was_added(signers: Signers, store: SqlTrustStore, ledger: Ledger) -> None:
+    added = signers.add("ci", CI, [RepositoryPattern("shop/**")], [SLSA_PROVENANCE], portable=True, context=CONTEXT)
+    (read,) = store.snapshot().root.signers
+    assert (read.id, read.name, read.public_key, read.portable) == (added.id, "ci", None, True)
+    assert read.match is not None
+    assert members_of(read.match) == members_of(CI)
+    (fact,) = ledger.facts(schemas=frozenset({"trust.signer-trusted/1"}))
+    assert fact.subjects == ("signer:ci", "identity:https://ci.test/shop")
+    assert fact.body is not None
+    assert (fact.body["id"], fact.body["match"], fact.body["fingerprint"]) == (added.id, members_of(CI), "")
+
+
+def test_an_identity_may_be_trusted_under_several_names_and_again_after_distrust(
+    signers: Signers, store: SqlTrustStore
+) -> None:
+    for name in ("ci", "team"):
+        signers.add(name, CI, EVERYWHERE, ["*"], context=CONTEXT)
+    signers.distrust("ci", "the runner was taken over", context=CONTEXT)
+    signers.add("ci", CI, EVERYWHERE, ["*"], context=CONTEXT)
+    assert [(each.name, each.distrusted_at is None) for each in signers.listed()] == [
+        ("ci", False),
+        ("ci", True),
+        ("team", True),
+    ]
+    assert len({each.id for each in store.snapshot().root.signers}) == 3
+    assert [each.distrusted_at is None for each in signers.named("ci")] == [False, True]
+    with pytest.raises(SignerNotFound):
+        signers.named("nobody")
+
+
+def test_distrust_since_an_instant_reads_back_and_cannot_lie_ahead(signers: Signers, store: SqlTrustStore) -> None:
+    added = signers.add("ci", CI, EVERYWHERE, ["*"], context=CONTEXT)
+    with pytest.raises(SignerInvalid, match="to come"):
+        signers.distrust("ci", "lost", since=added.trusted_since + timedelta(days=1000), context=CONTEXT)
+    signers.distrust("ci", "lost", since=added.trusted_since, context=CONTEXT)
+    (read,) = store.snapshot().root.signers
+    assert read.distrusted_since == added.trusted_since
+
+
+# Revocations of signatures
+
+
+def test_a_revocation_of_signatures_reads_back_and_moves_the_epoch(
+    platform_database: PlatformDatabase, ledger: Ledger, store: SqlTrustStore
+) -> None:
+    clock = ManualClock()
+    revocations = SignatureRevocations(ledger, store, clock)
+    since, until = clock.now(), clock.now()
+    drafted = [
+        revocations.draft(RevokedBy.KEY, "a" * 64, since=since, reason="lost"),
+        revocations.draft(RevokedBy.IDENTITY, "", match=CI, since=since, until=until, reason="taken over"),
+        revocations.draft(RevokedBy.ENTRY, "log.test/7", reason="a mistake"),
+        revocations.draft(RevokedBy.CERTIFICATE, f"sha256:{'b' * 64}", reason="leaked"),
+    ]
+    assert store.snapshot().epoch == 0
+    for number, each in enumerate(drafted, 1):
+        revocations.revoke(each, context=CONTEXT)
+        assert store.snapshot().epoch == number
+    other = SqlTrustStore(platform_database.reopen(), [LOG]).snapshot().root.revocations
+    for read in (revocations.listed(), other):
+        assert [(each.by, each.target, each.since, each.until, each.reason) for each in read] == [
+            (each.by, each.target, each.since, each.until, each.reason) for each in drafted
+        ]
+        assert [each.match is None for each in read] == [True, False, True, True]
+    subjects = [fact.subjects for fact in ledger.facts(schemas=frozenset({"trust.signatures-revoked/1"}))]
+    assert subjects == [
+        (f"key:sha256:{'a' * 64}",),
+        ("identity:https://ci.test/shop",),
+        ("entry:log.test/7",),
+        (f"certificate:sha256:{'b' * 64}",),
+    ]
+
+
+# Where signatures came in
+
+
+def test_where_a_signature_came_in_first_stays_first(platform_database: PlatformDatabase) -> None:
+    ledger = platform_database.open_ledger({**WRITES, **publications.WRITES})
+    record = publications.SqlPublications(platform_database.database)
+    signature, other = Digest.of(b"one"), Digest.of(b"two")
+    assert record.publications(signature) == []
+    for repository in ("shop/web", "shop/web", "bank/core", "shop/api", "bank/core"):
+        note = NotePublication(signature, RepositoryName(repository))
+        ledger.commit([Noted(text="x")], [note], context=CONTEXT)
+    ledger.commit([Noted(text="x")], [NotePublication(other, RepositoryName("shop/api"))], context=CONTEXT)
+    found = record.publications(signature)
+    assert [str(each.repository) for each in found] == ["shop/web", "bank/core", "shop/api"]
+    assert [each.fact_index for each in found] == sorted(each.fact_index for each in found)
+    assert len(record.publications(other)) == 1
 
 
 # The signature log

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.policy import evidence as make
@@ -13,13 +13,15 @@ from tests.policy.evidence import IMAGE, NOTHING, NOW, OTHER, QUESTION, check_na
 from chainward.formats.intoto import CYCLONEDX, SLSA_PROVENANCE, TEST_RESULT, VSA
 from chainward.kernel.name import RepositoryName
 from chainward.policy.decide import BUILT_IN, decide
+from chainward.policy.errors import PolicyInvalid
 from chainward.policy.model import Evidence, Outcome, Promotion, RejectedEvidence
 from chainward.policy.rules import KINDS
+from chainward.trust.identity import Identity, IdentityKind
+from chainward.trust.model import SEAL, VerifiedStatement
 
 if TYPE_CHECKING:
     from chainward.kernel.digest import Digest
     from chainward.policy.model import Check, SbomEvidence
-    from chainward.trust.model import VerifiedStatement
 
 STRANGER = RejectedEvidence("signer-unknown", "signed by a stranger", OTHER)
 
@@ -317,6 +319,104 @@ def test_the_age_of_an_image_counts_from_its_push(pushed: datetime | None, code:
 def test_the_age_of_a_build_counts_from_its_provenance(statements: tuple[VerifiedStatement, ...], code: str) -> None:
     evidence = replace(having(*statements), pushed_at=NOW)
     assert ending("age: {max-days: 90, of: predicate}", evidence).code == code
+
+
+STATEMENT = "age: {max-hours: 24, of: statement, predicate-type: ['https://in-toto.io/attestation/vulns/v0.2']}"
+VULNS = "https://in-toto.io/attestation/vulns/v0.2"
+
+
+@dataclass(frozen=True)
+class Stale:
+    """Evidence of a moment, really signed and verified, whose predicate claims to be of another."""
+
+    signed: datetime
+    claimed: datetime = NOW
+
+    def verified(self, *, stamps: int = 1, signer: str = "release", published: datetime | None = None) -> Any:
+        predicate = {"metadata": {"scanFinishedOn": f"{self.claimed:%Y-%m-%dT%H:%M:%SZ}"}, "scanner": {}}
+        found = make.statement(VULNS, predicate, signer)
+        return replace_sealed(found, signed_at=self.signed if stamps else None, published_at=published)
+
+
+def replace_sealed(found: VerifiedStatement, **changes: Any) -> VerifiedStatement:
+    members = {each.name: getattr(found, each.name) for each in fields(found)}
+    return VerifiedStatement(**{**members, **changes}, seal=SEAL)
+
+
+@pytest.mark.parametrize(
+    ("signed", "code"),
+    [
+        (NOW - timedelta(hours=23), "age-within"),
+        (NOW - timedelta(hours=24), "age-exceeded"),
+        (NOW - timedelta(days=300), "age-exceeded"),
+        (NOW + timedelta(minutes=6), "age-ahead"),
+    ],
+)
+def test_a_stale_scan_is_told_by_its_proven_time_whatever_it_says_about_itself(signed: datetime, code: str) -> None:
+    assert ending(STATEMENT, having(Stale(signed).verified())).code == code
+    old_by_its_own_words = Stale(signed, claimed=NOW - timedelta(days=4000)).verified()
+    assert ending(STATEMENT, having(old_by_its_own_words)).code == code
+
+
+def test_a_scan_without_proven_time_is_not_fresh() -> None:
+    check = ending(STATEMENT, having(Stale(NOW).verified(stamps=0)))
+    assert (check.code, check.outcome) == ("age-unproven", Outcome.FAIL)
+
+
+def test_an_old_scan_that_was_published_long_ago_does_not_become_fresh_by_a_new_timestamp() -> None:
+    again = Stale(NOW).verified(published=NOW - timedelta(days=30))
+    assert ending(STATEMENT, having(again)).code == "age-exceeded"
+    assert ending(STATEMENT, having(Stale(NOW - timedelta(hours=2)).verified(published=NOW))).code == "age-within"
+
+
+def test_one_fresh_scan_suffices_and_nothing_else_stands_in_for_it() -> None:
+    old, new = Stale(NOW - timedelta(days=9)).verified(), Stale(NOW - timedelta(hours=1)).verified()
+    assert ending(STATEMENT, having(old, new)).code == "age-within"
+    assert ending(STATEMENT, having(old, make.provenance())).code == "age-exceeded"
+    assert ending(STATEMENT, having(make.provenance())).code == "age-missing"
+    assert ending(STATEMENT, having(Stale(NOW).verified(signer="ci"))).code == "age-wrong-signer"
+    other = replace_sealed(new, subjects=(OTHER,))
+    assert ending(STATEMENT, having(other)).code == "age-other-digest"
+
+
+def test_a_verdict_about_a_fresh_scan_holds_until_the_scan_is_stale() -> None:
+    signed = NOW - timedelta(hours=5)
+    decision = decide(policy(STATEMENT, rule="signers: [release]"), QUESTION, having(Stale(signed).verified()))
+    assert decision.valid_until == signed + timedelta(hours=24)
+
+
+def test_a_stale_vsa_promotes_nothing_further() -> None:
+    rule = STATEMENT.replace(VULNS, VSA)
+    summary = replace_sealed(make.statement(VSA, {"timeVerified": f"{NOW:%Y-%m-%dT%H:%M:%SZ}"}), signed_at=NOW)
+    assert ending(rule, having(summary)).code == "age-within"
+    stale = replace_sealed(summary, signed_at=NOW - timedelta(days=2))
+    assert ending(rule, having(stale)).code == "age-exceeded"
+
+
+@pytest.mark.parametrize(
+    ("require", "words"),
+    [
+        ("age: {of: statement, max-days: 1}", "needs predicate-type"),
+        ("age: {of: image, max-days: 1, predicate-type: [x]}", "no meaning"),
+        ("age: {max-days: 1, max-hours: 1}", "either"),
+        ("age: {of: image}", "either"),
+        ("age: {of: statement, max-hours: 0, predicate-type: [x]}", "whole number"),
+        ("age: {of: anything, max-hours: 1}", "cannot be a value"),
+    ],
+)
+def test_an_age_that_could_not_be_judged_is_refused_when_the_policy_is_read(require: str, words: str) -> None:
+    with pytest.raises(PolicyInvalid, match=words):
+        policy(require, rule="signers: [release]")
+
+
+def test_a_statement_is_by_each_of_its_signers_and_a_certificate_is_no_key() -> None:
+    both = replace_sealed(make.run_of_tests(), signers=("ci", "team"))
+    for name in ("ci", "team", "te*"):
+        assert ending(f"signature: {{signers: ['{name}']}}", having(both)).code == "signature-valid"
+    named = f"signature: {{signers: ['key:{both.fingerprint}']}}"
+    assert ending(named, having(both)).code == "signature-valid"
+    certified = replace_sealed(both, identity=Identity("ci@x.test", IdentityKind.EMAIL, "https://x.test"))
+    assert ending(named, having(certified)).code == "signature-wrong-signer"
 
 
 # promotion

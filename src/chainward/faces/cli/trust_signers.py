@@ -160,7 +160,7 @@ def distrust(name: str, reason: str, since: str | None, at: PlatformAddress, as_
     with at.connect() as platform:
         platform.delete(f"/api/v1/signers/{quote(name, safe='')}?{query}")
     what = f"{name} is distrusted" + (f" since {since}" if since else "")
-    emit(as_json, {"name": name, "trusted": False, "since": since}, [what])
+    emit(as_json, {"name": name, "trusted": False} | ({"since": since} if since else {}), [what])
 
 
 def _claim(text: str) -> tuple[str, str]:
