@@ -22,7 +22,15 @@ from chainward.kernel.problem import Problem
 from chainward.ledger.errors import LogTampered
 from chainward.policy.facts import PolicyActivated
 from chainward.registry.facts import Revoked
-from chainward.trust.facts import SignatureRevocationStated, SignerDistrust, SignerTrusted
+from chainward.trust.facts import (
+    AuthorityCompromised,
+    AuthorityEstablished,
+    AuthorityRetired,
+    RootPublished,
+    SignatureRevocationStated,
+    SignerDistrust,
+    SignerTrusted,
+)
 from chainward.trust.match import members_of
 
 if TYPE_CHECKING:
@@ -35,6 +43,9 @@ if TYPE_CHECKING:
     from chainward.policy.activate import Policies
     from chainward.registry.model import Revocation
     from chainward.registry.revoke import Revoker
+    from chainward.trust.authorities import Authorities
+    from chainward.trust.authority import Authority
+    from chainward.trust.distribution import Distribution
     from chainward.trust.model import TrustedSigner
     from chainward.trust.revocations import SignatureRevocation, SignatureRevocations
     from chainward.trust.signers import Signers
@@ -54,6 +65,8 @@ class Reconciliation:
     revocations: Revoker
     signers: Signers
     signatures: SignatureRevocations
+    authorities: Authorities
+    distribution: Distribution
     policies: Policies
     tokens: Tokens
     admissions: AdmissionRecord
@@ -81,6 +94,8 @@ class Reconciliation:
             ("revocations", self._revocations),
             ("signers", self._signers),
             ("revocations of signatures", self._signature_revocations),
+            ("authorities", self._authorities),
+            ("roots of the trust repository", self._roots),
             ("policies", self._policies),
             ("tokens", self._tokens),
             ("repeated admissions", self._admissions),
@@ -138,6 +153,30 @@ class Reconciliation:
             target = (fact or row or ("", ""))[1]
             yield from _compare(f"the revocation of signatures {number} ({target})", fact, row)
 
+    def _authorities(self) -> Iterator[str]:
+        facts: dict[str, tuple[object, ...]] = {}
+        for _, schema, body in self._stated(AuthorityEstablished, AuthorityRetired, AuthorityCompromised):
+            name = body["name"]
+            if schema == AuthorityEstablished.schema:
+                first = (body["service"], body["origin"], body["fingerprint"], tuple(body["certificates"]))
+                facts[name] = (*first, body["start"], None, None)
+            elif name in facts and schema == AuthorityRetired.schema:
+                facts[name] = (*facts[name][:5], body["end"], facts[name][6])
+            elif name in facts:
+                facts[name] = (*facts[name][:6], (body["since"], body["reason"], tuple(body["checkpoints"])))
+        rows = {each.name: _words_of_authority(each) for each in self.authorities.stored()}
+        for name in sorted(facts.keys() | rows.keys()):
+            yield from _compare(f"the authority {name}", facts.get(name), rows.get(name))
+
+    def _roots(self) -> Iterator[str]:
+        for _, _, body in self._stated(RootPublished):
+            version = body["version"]
+            try:
+                row = str(Digest.of(self.distribution.root(version)))
+            except Problem:
+                row = None
+            yield from _compare(f"root {version} of the trust repository", body["digest"], row)
+
     def _policies(self) -> Iterator[str]:
         newest = None
         for index, _, body in self._stated(PolicyActivated):
@@ -171,6 +210,21 @@ class Reconciliation:
             self.admissions.check()
         except AnchorViolated as violated:
             yield violated.message
+
+
+def _words_of_authority(row: Authority) -> tuple[object, ...]:
+    lost = row.compromise
+    pins = () if lost is None else tuple(f"{pin.origin} {pin.size} {pin.root.hex()}" for pin in lost.checkpoints)
+    certificates = tuple(Digest.of(each).hex for each in row.certificates)
+    return (
+        row.kind.value,
+        row.origin,
+        row.public_key.fingerprint,
+        certificates,
+        rfc3339(row.start),
+        None if row.end is None else rfc3339(row.end),
+        None if lost is None else (rfc3339(lost.since), lost.reason, pins),
+    )
 
 
 def _words_of(row: Revocation) -> tuple[str, str | None, str]:

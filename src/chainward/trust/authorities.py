@@ -138,6 +138,10 @@ class Authorities:
         """Return all authorities, as the last commit of any replica left them."""
         return self._store.snapshot()
 
+    def stored(self) -> Sequence[Authority]:
+        """Return all authorities as their rows are now, for an audit."""
+        return self._store.stored()
+
     def active(self, kind: AuthorityKind) -> Authority:
         """Return the instance that signs new things; raises AuthorityMissing."""
         return self._store.snapshot().active(kind)

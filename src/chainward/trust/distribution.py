@@ -12,11 +12,11 @@ is the business of the TrustMetadata port.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from chainward.kernel.digest import Digest
 from chainward.kernel.instant import rfc3339
 from chainward.keys.model import Scheme
 from chainward.ledger.model import Write
@@ -246,8 +246,8 @@ class Distribution:
                 (_path_of(role, versions[role]), self._signed(role, versions, expires[role], documents, signers))
             )
         if first == "targets":
-            files += [(f"targets/{hashlib.sha256(body).hexdigest()}.{name}", body) for name, body in documents.items()]
-        facts: list[FactBody] = [] if root is None else [_root_fact(self._metadata.summary(root))]
+            files += [(f"targets/{Digest.of(body).hex}.{name}", body) for name, body in documents.items()]
+        facts: list[FactBody] = [] if root is None else [_root_fact(root, self._metadata.summary(root))]
         if marker != state.content:
             facts.append(_documents_fact(versions["targets"], documents))
         published = PublishedState(versions, expires, marker)
@@ -302,12 +302,16 @@ def _path_of(role: str, version: int) -> str:
     return f"{role}.json" if role == "timestamp" else f"{version}.{role}.json"
 
 
-def _root_fact(root: RootSummary) -> RootPublished:
+def _root_fact(content: bytes, root: RootSummary) -> RootPublished:
     return RootPublished(
-        version=root.version, threshold=root.threshold, keys=tuple(sorted(root.keys)), expires=rfc3339(root.expires)
+        version=root.version,
+        digest=str(Digest.of(content)),
+        threshold=root.threshold,
+        keys=tuple(sorted(root.keys)),
+        expires=rfc3339(root.expires),
     )
 
 
 def _documents_fact(version: int, documents: Mapping[str, bytes]) -> DocumentsPublished:
-    digests = {name: f"sha256:{hashlib.sha256(body).hexdigest()}" for name, body in documents.items()}
+    digests = {name: str(Digest.of(body)) for name, body in documents.items()}
     return DocumentsPublished(version=version, documents=digests)

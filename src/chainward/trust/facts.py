@@ -182,12 +182,16 @@ def _named(fingerprint: str, match: dict[str, Any] | None) -> tuple[str, ...]:
 
 
 class RootPublished(FactBody, frozen=True, kw_only=True):
-    """A root of the TUF repository was published: from it on, these keys say what clients believe."""
+    """A root of the TUF repository was published: from it on, these keys say what clients believe.
+
+    ``digest`` is that of the file ``N.root.json``.
+    """
 
     schema: ClassVar[str] = "trust.root-published/1"
     feeds: ClassVar[tuple[str, ...]] = ("F1",)
 
     version: int
+    digest: str
     threshold: int
     keys: tuple[str, ...]
     expires: str

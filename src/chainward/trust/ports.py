@@ -115,6 +115,10 @@ class AuthorityStore(Protocol):
         """Return all authorities; cheap while nothing changes."""
         ...
 
+    def stored(self) -> Sequence[Authority]:
+        """Return all authorities as their rows are now, whatever was read before; for audits."""
+        ...
+
     def kept_key(self, name: str) -> KeptKey:
         """Return how the private key of an authority is kept; raises AuthorityUnknown."""
         ...

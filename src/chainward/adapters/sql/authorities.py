@@ -148,6 +148,11 @@ class SqlAuthorityStore:
             self._cached = snapshot
         return snapshot
 
+    def stored(self) -> tuple[Authority, ...]:
+        """Return all authorities as their rows are now, whatever was read before."""
+        with self._database.read() as connection:
+            return read_authorities(connection)
+
     def kept_key(self, name: str) -> KeptKey:
         """Return how the private key of an authority is kept; raises AuthorityUnknown."""
         with self._database.read() as connection:
