@@ -39,7 +39,7 @@ __all__ = [
     "SigningCertificateV2",
     "TbsCertificate",
     "as_attributes",
-    "decode_attributes",
+    "attributes_in",
     "directory_name",
     "raw",
     "signed_form",
@@ -221,7 +221,7 @@ def as_attributes(signed: bytes) -> asn1.TLV:
     return asn1.decode_der(asn1.TLV, bytes((CONTEXT_0,)) + signed[1:])
 
 
-def decode_attributes(signed: bytes) -> dict[x509.ObjectIdentifier, asn1.TLV]:
+def attributes_in(signed: bytes) -> dict[x509.ObjectIdentifier, asn1.TLV]:
     """Read signed attributes, each with its one value; raises ValueError, also for one that stands twice."""
     found: dict[x509.ObjectIdentifier, asn1.TLV] = {}
     for attribute in asn1.decode_der(_Attributes, element(SEQUENCE, signed)).attributes.as_list():

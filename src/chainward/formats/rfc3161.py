@@ -251,7 +251,7 @@ def _token(found: cms.ContentInfo) -> TimestampToken:
 def _read(data: cms.SignedData, signer: cms.SignerInfo) -> TimestampToken:
     hash_name = _hash_of(signer.digest_algorithm)
     signed = cms.signed_form(signer.attributes)
-    attributes = cms.decode_attributes(signed)
+    attributes = cms.attributes_in(signed)
     _check_content(attributes, data.content.content, hash_name)
     family, signature_hash = _signature_of(signer.signature_algorithm)
     if signature_hash not in {"", hash_name}:

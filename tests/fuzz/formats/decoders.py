@@ -22,19 +22,24 @@ from chainward.formats import (
     note,
     oci,
     rekor,
+    rfc3161,
     sct,
     slsa,
     testresult,
     tile,
+    timestamp_info,
+    timestamp_request,
     trusted_root,
     vsa,
 )
+from chainward.formats.errors import TimestampRejected
 from chainward.kernel.digest import Digest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 REVIEWS = Path(__file__).parents[2] / "data" / "admission-reviews"
+TIMESTAMPS = Path(__file__).parents[2] / "data" / "timestamps"
 HASH = bytes(range(32))
 DIGEST = Digest.of(b"web")
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -138,9 +143,30 @@ def _username(data: bytes) -> object:
     return fulcio.decode_username(x509.OtherName(fulcio.USERNAME, data))
 
 
+def _response(data: bytes) -> object:
+    try:
+        return rfc3161.decode_response(data)
+    except TimestampRejected as rejected:  # a well-formed no, as some seeds are
+        return rejected
+
+
+REQUEST = timestamp_request.TimestampRequest(hash_name="sha256", digest=HASH, nonce=5, policy="1.2.3")
+INFO = timestamp_info.TimestampInfo(
+    hash_name="sha256", digest=HASH, gen_time=NOON, serial=7, policy="1.2.3", accuracy=timestamp_info.Accuracy(1)
+)
+REPLIES = tuple(path.read_bytes() for path in sorted(TIMESTAMPS.glob("*.tsr")))
 SCT = sct.SignedCertificateTimestamp(HASH, NOON, b"", b"signature")
 
 DECODERS = (
+    Decoder("timestamp response", _response, (*REPLIES, timestamp_request.encode_rejection(2, "no"))),
+    Decoder("timestamp token", rfc3161.decode_token, tuple(reply[reply.index(b"\x30\x82", 4) :] for reply in REPLIES)),
+    Decoder("timestamp info", timestamp_info.decode_info, (timestamp_info.encode_info(INFO),)),
+    Decoder("timestamp request", timestamp_request.decode_request, (timestamp_request.encode_request(REQUEST),)),
+    Decoder(
+        "timestamp request in json",
+        timestamp_request.decode_request_json,
+        (b'{"artifactHash":"%b","hashAlgorithm":"sha256","nonce":5}' % codec.encode_base64(HASH).encode(),),
+    ),
     Decoder("sct list", sct.decode_sct_list, (sct.encode_sct_list([SCT, SCT]),)),
     Decoder("fulcio claim", _claims, (b"\x0c\x05https",)),
     Decoder("fulcio user name", _username, (fulcio.encode_username("root!example.org").value,)),
