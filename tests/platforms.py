@@ -15,7 +15,7 @@ import httpx
 from anyio.from_thread import start_blocking_portal
 
 from chainward.access.model import PLATFORM_PRINCIPAL
-from chainward.adapters.keyring import PlatformKeys
+from chainward.adapters.keyring import OfflineKeys, PlatformKeys
 from chainward.adapters.system import SystemClock, SystemEntropy
 from chainward.config import load
 from chainward.faces.http.app import create_app
@@ -58,9 +58,13 @@ class TestPlatform:
 
 @contextmanager
 def open_test_platform(
-    folder: Path, *, clock: Clock | None = None, settings: Mapping[tuple[str, str], object] | None = None
+    folder: Path,
+    *,
+    clock: Clock | None = None,
+    settings: Mapping[tuple[str, str], object] | None = None,
+    offline: OfflineKeys | None = None,
 ) -> Iterator[TestPlatform]:
-    """Give a furnished platform over ``folder``; its background work runs."""
+    """Give a furnished platform over ``folder``; its background work runs. ``offline`` are the keys of its roots."""
     folder.mkdir(parents=True, exist_ok=True)
     config = load(None, {}, {("storage", "folder"): folder, **(settings or {})})
     failures: list[tuple[str, Exception]] = []
@@ -73,7 +77,7 @@ def open_test_platform(
         release=lambda: None,
     )
     try:
-        admin = furnish(platform).text.reveal()
+        admin = furnish(platform, offline).text.reveal()
         platform.start()
         log = io.StringIO()
         yield TestPlatform(platform, admin, log, create_app(platform, logger_to(log)), failures)
