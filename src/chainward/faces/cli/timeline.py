@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_DETAILS: Final = 8
-_DULL: Final = frozenset({"media_type", "size"})
+_DETAILS: Final = 10
+_DULL: Final = frozenset({"log_origin", "media_type", "signers", "size"})
 _NOTHING: Final[tuple[object, ...]] = (None, "", [], {})
 _LONGEST: Final = 200
 

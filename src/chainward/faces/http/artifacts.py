@@ -33,12 +33,19 @@ _TAGS = 100
 
 
 class EvidenceView(Struct, frozen=True, kw_only=True):
-    """A piece of evidence: verified now, or not, with the code and the message of the reason."""
+    """A piece of evidence: verified now, or not, with the code and the message of the reason.
+
+    An ``issuer`` vouches for an ``identity``. ``signed_at`` is the earliest proven time, null if nothing proves any.
+    """
 
     bundle: str
     verified: bool
     predicate_type: str | None = None
     signer: str | None = None
+    signers: tuple[str, ...] = ()
+    identity: str | None = None
+    issuer: str | None = None
+    signed_at: str | None = None
     log_index: int | None = None
     code: str | None = None
     message: str | None = None
@@ -142,6 +149,10 @@ def _evidence(gathered: Gathered) -> tuple[EvidenceView, ...]:
             verified=True,
             predicate_type=one.predicate_type,
             signer=one.signer,
+            signers=one.signers,
+            identity=one.identity.subject if one.identity else None,
+            issuer=one.identity.issuer if one.identity else None,
+            signed_at=rfc3339(one.signed_at) if one.signed_at else None,
             log_index=one.log_index,
         )
         for one in gathered.statements
