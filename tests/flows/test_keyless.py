@@ -103,7 +103,7 @@ def test_a_job_of_github_actions_signs_as_itself(place: Desk) -> None:
             "ACTIONS_ID_TOKEN_REQUEST_URL": f"{url}/?v=2",
             "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "s",
         }
-        assert nobody(place).ask("sign", path, **job)["identity"]["subject"] == CI
+        assert replace(place, environment=job).ask("sign", path)["identity"]["subject"] == CI
         assert script.asked[0].path == "/?v=2&audience=sigstore"
 
 
