@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.trust.sigstore_world import (
     ARTIFACT,
     NOON,
     SECOND,
     STATEMENT,
+    SUBJECT,
     CertificateLog,
     OldLog,
     TimestampAuthority,
@@ -27,6 +30,7 @@ from tests.trust.sigstore_world import (
     der,
     leaf_extensions,
     new_key,
+    old_dsse,
     old_hashedrekord,
     pem_of,
     root_holder,
@@ -35,9 +39,9 @@ from tests.trust.test_prove import nobody, prove
 from tests.trust.world import MemoryLog
 
 from chainward.formats.bundle import LogEntry, MessageSignature, encode_bundle
-from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO, Envelope, Signature, pae
+from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO
 from chainward.formats.rekor import HashedRekord, canonical_body
-from chainward.keys.errors import SignatureInvalid
+from chainward.keys.errors import KeyUnsupported, SignatureInvalid
 from chainward.keys.local import PrivateKey
 from chainward.ledger.checkpoint import CheckpointInvalid, NoteSigner
 from chainward.trust.errors import (
@@ -118,14 +122,12 @@ def test_a_payload_passed_off_as_another_type_is_refused(world: World) -> None:
         prove(replace(bundle, envelope=replace(bundle.envelope, payload_type=PAYLOAD_TYPE_INTOTO)), world.material)
 
 
-def test_a_signed_file_is_not_passed_off_as_a_statement(world: World) -> None:
-    """Whoever gets somebody to sign the PAE as a file has a message signature, not an envelope."""
+def test_who_signs_a_file_in_the_form_of_an_envelope_has_signed_the_statement_in_it(world: World) -> None:
+    """Since Rekor v2 logs both alike, nothing tells them apart: signers must not sign such files."""
     bundle = world.sign(pae(PAYLOAD_TYPE_INTOTO, STATEMENT))
     envelope = Envelope(STATEMENT, PAYLOAD_TYPE_INTOTO, (Signature(signature_of(bundle)),))
     as_statement = replace(bundle, message_signature=None, envelope=envelope)
-    # Sigstore signs both over the same bytes, so the signature itself holds: the caller must look at what was signed.
-    proven = prove(as_statement, world.material)
-    assert prove(bundle, world.material).signer == proven.signer
+    assert prove(bundle, world.material).signer == prove(as_statement, world.material).signer
 
 
 def test_a_digest_of_another_algorithm_than_the_key_signs_is_refused(world: World) -> None:
@@ -139,8 +141,6 @@ def test_a_digest_of_another_algorithm_than_the_key_signs_is_refused(world: Worl
 
 def test_the_other_value_of_an_ecdsa_signature_is_not_the_one_that_was_logged(world: World) -> None:
     """(r, n - s) verifies as well as (r, s), so the log entry must hold the very bytes."""
-    from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
-
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     bundle = world.sign()
     assert bundle.message_signature is not None
@@ -192,7 +192,7 @@ def test_a_root_certificate_in_the_bundle_is_refused(world: World) -> None:
 
 def test_an_authority_brought_along_in_the_bundle_is_not_believed(world: World) -> None:
     """The attacker sends his own intermediate, which nobody trusts, with the leaf that it issued."""
-    own_root = root_holder("intermediate")
+    own_root = root_holder("own root")
     own = below(own_root)
     key = new_key()
     leaf = world.certify(key.public_key(), issuer=own)
@@ -230,9 +230,8 @@ def test_bytes_that_are_no_certificate_are_refused(world: World) -> None:
 
 def test_a_certificate_that_was_never_logged_is_refused(world: World) -> None:
     key = new_key()
-    quiet = der(
-        world.issuer.sign(x509.Name([]), key.public_key(), leaf_extensions(), start=NOON, end=NOON + 9 * SECOND)
-    )
+    end = NOON + timedelta(minutes=10)
+    quiet = der(world.issuer.sign(x509.Name([]), key.public_key(), leaf_extensions(), start=NOON, end=end))
     with pytest.raises(TimestampPromiseInvalid):
         prove(world.sign(key=key, certificate=quiet), world.material)
 
@@ -325,10 +324,9 @@ def test_a_proof_of_another_tree_is_refused(world: World) -> None:
     newer = world.log.entry(entry_of(bundle).log_index).proof
     with pytest.raises(InclusionProofInvalid):
         prove(with_proof(bundle, checkpoint=newer.checkpoint), world.material)
+    mixed = with_proof(bundle, checkpoint=newer.checkpoint, tree_size=newer.tree_size, root=newer.root)
     with pytest.raises(InclusionProofInvalid):
-        prove(
-            with_proof(bundle, checkpoint=newer.checkpoint, tree_size=newer.tree_size, root=newer.root), world.material
-        )
+        prove(mixed, world.material)
 
 
 def test_a_proof_of_another_leaf_is_refused(world: World) -> None:
@@ -354,12 +352,7 @@ def test_an_entry_and_a_proof_of_different_indices_are_refused(world: World) -> 
 def cosigner_line(checkpoint: str, name: str = "witness.example.test") -> str:
     """A line by a key that nobody here knows, over the same text."""
     text = checkpoint.split("\n\n", maxsplit=1)[0] + "\n"
-    stranger = NoteSigner(
-        name,
-        PrivateKey.of(
-            __import__("cryptography.hazmat.primitives.asymmetric.ed25519", fromlist=["x"]).Ed25519PrivateKey.generate()
-        ),
-    )
+    stranger = NoteSigner(name, PrivateKey.of(Ed25519PrivateKey.generate()))
     return f"\u2014 {name} {b64(stranger.key_id[:4] + stranger.signer.sign(text.encode()))}\n"
 
 
@@ -459,8 +452,6 @@ def test_a_file_is_not_vouched_for_by_an_old_entry_about_a_payload(world: World)
     """The digest in a dsse entry is that of a payload; it must not stand for the digest of a signed file."""
     key = new_key()
     bundle = world.sign_old(key=key)
-    from tests.trust.sigstore_world import old_dsse
-
     body = old_dsse(ARTIFACT, signature_of(bundle), pem_of(bundle.certificates[0]))
     entry = world.old_log.append(body, "dsse", "0.0.1", NOON)
     with pytest.raises(LogEntryMismatch):
@@ -553,11 +544,10 @@ def test_a_signature_made_outside_the_window_of_its_certificate_is_refused(world
     leaf = world.certify(key.public_key(), at=NOON)
     with pytest.raises(CertificateOutsideWindow):
         prove(world.sign(key=key, certificate=leaf, at=at), world.material)
+    old = world.sign_old(key=key, at=at)
+    body = old_hashedrekord(ARTIFACT, signature_of(old), pem_of(leaf))
+    entry = world.old_log.append(body, "hashedrekord", "0.0.1", at)
     with pytest.raises(CertificateOutsideWindow):
-        old = world.sign_old(key=key, at=at)
-        entry = world.old_log.append(
-            old_hashedrekord(ARTIFACT, signature_of(old), pem_of(leaf)), "hashedrekord", "0.0.1", at
-        )
         prove(replace(old, certificates=(leaf,), entries=(entry,)), world.material)
 
 
@@ -607,35 +597,24 @@ def test_a_certificate_for_code_does_not_sign_timestamps() -> None:
     [
         "https://evil.test/?x=https://ci.example.test/shop/web/build.yml@refs/heads/main",
         "https://ci.example.test/shop/web/build.yml@refs/heads/main-evil",
-        "https://ci.example.test/shop/web/build.yml@refs/heads/main\u2028evil",
+        "https://ci.example.test/shop/web/build.yml@refs/heads/main%0Aevil",
         "https://ciXexample.test/shop/web/build.yml@refs/heads/main",
     ],
 )
 def test_a_subject_that_only_contains_the_expected_one_is_not_it(world: World, subject: str) -> None:
     key = new_key()
-    extensions = [
-        (x509.SubjectAlternativeName([_uri(subject)]), True)
-        if isinstance(each[0], x509.SubjectAlternativeName)
-        else each
-        for each in leaf_extensions()
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(subject)])
+    found = [
+        (names if isinstance(extension, x509.SubjectAlternativeName) else extension, critical)
+        for extension, critical in leaf_extensions()
     ]
-    bundle = world.sign(key=key, certificate=world.certify(key.public_key(), extensions))
+    bundle = world.sign(key=key, certificate=world.certify(key.public_key(), found))
     proven: Any = prove(bundle, world.material)
     for match in (
-        IdentityMatch(subject="https://ci.example.test/shop/web/build.yml@refs/heads/main", issuer_regex=".*"),
-        IdentityMatch(
-            subject_regex=r"https://ci\.example\.test/shop/web/build\.yml@refs/heads/main", issuer_regex=".*"
-        ),
+        IdentityMatch(subject=SUBJECT, issuer_regex=".*"),
+        IdentityMatch(subject_regex=SUBJECT.replace(".", r"\."), issuer_regex=".*"),
     ):
         assert not match.matches(proven.signer.identity)
-
-
-def _uri(text: str) -> x509.UniformResourceIdentifier:
-    return (
-        x509.UniformResourceIdentifier._init_without_validation(text)
-        if not text.isascii()
-        else x509.UniformResourceIdentifier(text)
-    )
 
 
 @pytest.mark.parametrize(
@@ -671,10 +650,6 @@ def test_a_bundle_stuffed_with_parts_is_refused_before_anything_is_verified(worl
 
 def test_a_signature_by_a_key_that_signs_no_digests_is_refused(world: World) -> None:
     """Pure Ed25519 over a file: the digest in the bundle says nothing about what was signed."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
-    from chainward.keys.errors import KeyUnsupported
-
     own = PrivateKey.of(Ed25519PrivateKey.generate())
     bundle = world.sign(certificate="none")
     signed = MessageSignature("SHA2_256", hashlib.sha256(ARTIFACT).digest(), own.sign(ARTIFACT))
