@@ -39,7 +39,7 @@ from tests.trust.test_prove import nobody, prove
 from tests.trust.world import MemoryLog
 
 from chainward.formats.bundle import LogEntry, MessageSignature, encode_bundle
-from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO
+from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO, Envelope, Signature, pae
 from chainward.formats.rekor import HashedRekord, canonical_body
 from chainward.keys.errors import KeyUnsupported, SignatureInvalid
 from chainward.keys.local import PrivateKey
