@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from tests.trust.identities import NOW
 
 from chainward.keys.local import PrivateKey, generate
 from chainward.keys.model import Scheme
-from chainward.trust.authority import Authority, AuthorityKind
+from chainward.trust.authority import Authority, AuthorityKind, AuthoritySnapshot
 from chainward.trust.issuers import Issuer, IssuerType
 from chainward.trust.issuing_chain import issuing_intermediate, issuing_root
 from chainward.trust.possession import ChallengeProof, RequestProof
@@ -92,8 +92,10 @@ class MemoryAuthorities:
             )
         self.active_log = 1
 
-    def active(self, kind: AuthorityKind) -> Authority:
-        return self.found["ca-1" if kind is AuthorityKind.CA else f"ct-{self.active_log}"]
+    def snapshot(self) -> AuthoritySnapshot:
+        retired = [f"ct-{number}" for number in range(1, len(self.logs) + 1) if number != self.active_log]
+        ended = {name: replace(self.found[name], end=NOW) for name in retired}
+        return AuthoritySnapshot(1, tuple({**self.found, **ended}.values()))
 
     def signer(self, name: str) -> DigestSigner:
         return self.signers[name]

@@ -49,7 +49,7 @@ def test_an_email_is_an_email_and_is_its_own_challenge() -> None:
     found = by_email()
     assert (found.subject, found.kind, found.challenge) == ("jane@example.org", SubjectKind.EMAIL, "jane@example.org")
     assert found.claims == {"issuer": LOGIN, "token_subject": "1234"}
-    assert found.subject_name() == x509.RFC822Name("jane@example.org")
+    assert found.subject_name == x509.RFC822Name("jane@example.org")
 
 
 @pytest.mark.parametrize("verified", [False, None, "true", 1, "false", []], ids=repr)
@@ -109,7 +109,7 @@ def test_a_broker_may_say_who_really_vouched() -> None:
 
 def test_a_uri_lives_at_the_scheme_and_host_of_its_domain() -> None:
     found = by_uri("https://ci.example.org/web?x=1")
-    assert found.subject_name() == x509.UniformResourceIdentifier("https://ci.example.org/web?x=1")
+    assert found.subject_name == x509.UniformResourceIdentifier("https://ci.example.org/web?x=1")
     assert found.challenge == "https://ci.example.org/web?x=1"
 
 
@@ -138,7 +138,7 @@ def test_subjects_of_other_domains_are_refused(subject: str) -> None:
 
 def test_a_user_name_belongs_to_its_domain() -> None:
     found = by_username("jane")
-    name = found.subject_name()
+    name = found.subject_name
     assert isinstance(name, x509.OtherName)
     assert decode_username(name) == found.subject == "jane!example.org"
     assert found.challenge == "jane"
@@ -219,7 +219,7 @@ def test_a_branch_of_any_name_becomes_a_uri(branch: str, written: str) -> None:
     claims = GITHUB_CLAIMS | {"job_workflow_ref": f"acme/shop/w.yml@refs/heads/{branch}"}
     found = principal_of(VerifiedToken(issuer, GITHUB, claims))
     assert found.subject == f"https://github.com/acme/shop/w.yml@refs/heads/{written}"
-    assert isinstance(found.subject_name(), x509.UniformResourceIdentifier)
+    assert isinstance(found.subject_name, x509.UniformResourceIdentifier)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\x00b", "x" * 3000, "\ud800"])
@@ -267,4 +267,4 @@ def test_whatever_a_token_says_there_is_a_principal_or_a_refusal(type_: IssuerTy
             continue
         assert found.subject
         assert found.challenge
-        assert found.subject_name() is not None
+        assert found.subject_name is not None

@@ -39,13 +39,14 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
+    from chainward.formats.sct import SignedCertificateTimestamp
     from chainward.kernel.entropy import Entropy
     from chainward.kernel.identity import Context
     from chainward.kernel.instant import Clock
     from chainward.keys.model import PublicKey
     from chainward.keys.ports import DigestSigner
     from chainward.ledger.commit import Ledger
-    from chainward.trust.authority import Authority
+    from chainward.trust.authority import Authority, AuthoritySnapshot
     from chainward.trust.ports import IssuingAuthorities, TokenVerifier
     from chainward.trust.possession import PossessionProof
     from chainward.trust.principal import Principal
@@ -57,6 +58,7 @@ _BACKDATED: Final = timedelta(seconds=5)  # so that a timestamp of a clock that 
 _SERIAL_SIZE: Final = 20
 _SERIAL_MASK: Final = (1 << 159) - 1  # positive, and at most 20 bytes in DER (RFC 5280 §4.1.2.2)
 _ATTEMPTS: Final = 2
+_SNAPSHOT_AGE: Final = timedelta(seconds=1)
 _USAGE: Final = x509.KeyUsage(
     digital_signature=True,
     content_commitment=False,
@@ -71,6 +73,8 @@ _USAGE: Final = x509.KeyUsage(
 _CODE_SIGNING: Final = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])
 _NOBODY: Final = x509.Name([])
 
+CertificatePublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | Ed25519PublicKey
+
 
 class Certifier:
     """The certificate authority of the platform. Thread-safe."""
@@ -84,6 +88,7 @@ class Certifier:
         self._clock = clock
         self._entropy = entropy
         self._desks: dict[str, _Desk] = {}
+        self._seen: tuple[datetime, AuthoritySnapshot] | None = None
 
     def certify(self, token: str, proof: PossessionProof, *, context: Context) -> tuple[bytes, ...]:
         """Return a certificate for whom ``token`` names, and those above it up to the root, each in DER.
@@ -104,18 +109,17 @@ class Certifier:
             try:
                 return self._issue(principal, key, context)
             except LogFrozen:  # the log's next shard took over just now
-                continue
+                self._seen = None
         return self._issue(principal, key, context)
 
     def _issue(self, principal: Principal, key: PublicKey, context: Context) -> tuple[bytes, ...]:
-        desk = self._desk(self._authorities.active(AuthorityKind.CA))
-        log = self._authorities.active(AuthorityKind.CT)
         now = self._clock.now()
-        builder = desk.builder(principal, key, now, self._serial())
-        tbs = builder.sign(desk.blank, desk.hash).tbs_certificate_bytes
+        snapshot = self._snapshot(now)
+        desk, log = self._desk(snapshot.active(AuthorityKind.CA)), snapshot.active(AuthorityKind.CT)
+        draft = desk.draft(principal, key, now, self._serial())
+        tbs = draft.built().sign(desk.blank, desk.hash).tbs_certificate_bytes
         sct = promise(self._authorities.signer(log.name), desk.key_hash, tbs, now)
-        listed = x509.UnrecognizedExtension(SCT_LIST, encode_sct_list([sct]))
-        certificate = builder.add_extension(listed, critical=False).sign(desk.key, desk.hash)
+        certificate = draft.built(sct).sign(desk.key, desk.hash)
         entry = merkle_leaf(sct.timestamp, desk.key_hash, tbs)
         der = certificate.public_bytes(Encoding.DER)
         fact = CertificateIssued(
@@ -131,6 +135,13 @@ class Certifier:
         )
         self._ledger.commit([fact], context=context, entries=[(log.origin, entry)], occurred_at=now)
         return (der, *desk.authority.certificates)
+
+    def _snapshot(self, now: datetime) -> AuthoritySnapshot:
+        """Return who signs; what a rotation changed is seen within a second, and at once if a log was frozen by it."""
+        seen = self._seen
+        if seen is None or not timedelta() <= now - seen[0] < _SNAPSHOT_AGE:
+            seen = self._seen = (now, self._authorities.snapshot())
+        return seen[1]
 
     def _desk(self, authority: Authority) -> _Desk:
         desk = self._desks.get(authority.name)
@@ -168,35 +179,50 @@ class _Desk:
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(own),
         )
 
-    def builder(self, principal: Principal, key: PublicKey, now: datetime, serial: int) -> x509.CertificateBuilder:
-        """Return the certificate, but for the promise and the signature."""
+    def draft(self, principal: Principal, key: PublicKey, now: datetime, serial: int) -> _Draft:
+        """Return all of a certificate but for the promise and the signature."""
         start = max((now - _BACKDATED).replace(microsecond=0), self.issuer.not_valid_before_utc)
         end = start + LIFETIME
         if end > self.issuer.not_valid_after_utc:
             raise CertificatesUnavailable(f"the certificate of {self.authority.name} ends before one for {LIFETIME}")
         public = _loaded(key)
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(_NOBODY)
-            .issuer_name(self.issuer.subject)
-            .public_key(public)
-            .serial_number(serial)
-            .not_valid_before(start)
-            .not_valid_after(end)
-            .add_extension(_USAGE, critical=True)
-            .add_extension(_CODE_SIGNING, critical=False)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .add_extension(self.key_identifier, critical=False)
-            .add_extension(x509.SubjectAlternativeName([principal.subject_name()]), critical=True)
+        extensions = (
+            _extension(_USAGE, critical=True),
+            _extension(_CODE_SIGNING),
+            _extension(x509.SubjectKeyIdentifier.from_public_key(public)),
+            _extension(self.key_identifier),
+            _extension(x509.SubjectAlternativeName([principal.subject_name]), critical=True),
+            *map(_extension, principal.extensions),
         )
-        for extension in principal.extensions():
-            builder = builder.add_extension(extension, critical=False)
-        return builder
+        return _Draft(self.issuer.subject, public, serial, start, end, extensions)
 
 
-def _loaded(key: PublicKey) -> ec.EllipticCurvePublicKey | rsa.RSAPublicKey | Ed25519PublicKey:
+@dataclass(frozen=True, slots=True)
+class _Draft:
+    """A certificate that is yet to be signed."""
+
+    issuer: x509.Name
+    public_key: CertificatePublicKey
+    serial: int
+    start: datetime
+    end: datetime
+    extensions: tuple[x509.Extension[x509.ExtensionType], ...]
+
+    def built(self, *scts: SignedCertificateTimestamp) -> x509.CertificateBuilder:
+        """Return the certificate with these promises, or none."""
+        listed = [_extension(x509.UnrecognizedExtension(SCT_LIST, encode_sct_list(scts)))] if scts else []
+        return x509.CertificateBuilder(
+            self.issuer, _NOBODY, self.public_key, self.serial, self.start, self.end, [*self.extensions, *listed]
+        )
+
+
+def _extension(value: x509.ExtensionType, *, critical: bool = False) -> x509.Extension[x509.ExtensionType]:
+    return x509.Extension(value.oid, critical, value)
+
+
+def _loaded(key: PublicKey) -> CertificatePublicKey:
     public = load_der_public_key(key.der)
-    if not isinstance(public, ec.EllipticCurvePublicKey | rsa.RSAPublicKey | Ed25519PublicKey):
+    if not isinstance(public, CertificatePublicKey):
         raise CertificateRequestInvalid(f"a {key.scheme} key is not certified")
     return public
 

@@ -166,8 +166,8 @@ class TokenVerifier(Protocol):
 class IssuingAuthorities(Protocol):
     """The authorities whose keys certificates are made with. Any thread may call it."""
 
-    def active(self, kind: AuthorityKind) -> Authority:
-        """Return the instance that signs new things; raises AuthorityMissing."""
+    def snapshot(self) -> AuthoritySnapshot:
+        """Return all instances as they are now."""
         ...
 
     def signer(self, name: str) -> DigestSigner:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlsplit
@@ -59,6 +59,8 @@ class VerifiedToken:
 class Principal:
     """Who asks: the subject, what stands in the extensions, and the text whose signature proves possession of a key.
 
+    ``subject_name`` and ``extensions`` are the same as a certificate has them.
+
     Raises:
         IdentityRefused: what is said does not fit into a certificate.
     """
@@ -67,18 +69,21 @@ class Principal:
     kind: SubjectKind
     claims: Mapping[str, str]
     challenge: str
+    subject_name: x509.GeneralName = field(init=False, compare=False)
+    extensions: tuple[x509.UnrecognizedExtension, ...] = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        self.subject_name()
-        self.extensions()
+        object.__setattr__(self, "subject_name", self._subject_name())
+        object.__setattr__(self, "extensions", self._extensions())
 
     @property
     def issuer(self) -> str:
         """Who vouches for the subject."""
         return self.claims[ISSUER]
 
-    def subject_name(self) -> x509.GeneralName:
-        """Return the one subject alternative name."""
+    def _subject_name(self) -> x509.GeneralName:
+        if len(self.subject.encode()) > MAX_CLAIM:
+            raise IdentityRefused(f"a subject of more than {MAX_CLAIM} bytes cannot stand in a certificate")
         try:
             match self.kind:
                 case SubjectKind.EMAIL:
@@ -90,8 +95,7 @@ class Principal:
         except (ValueError, Unwritable) as error:
             raise IdentityRefused(f"the subject cannot stand in a certificate: {error}") from None
 
-    def extensions(self) -> tuple[x509.UnrecognizedExtension, ...]:
-        """Return the extensions that say the claims."""
+    def _extensions(self) -> tuple[x509.UnrecognizedExtension, ...]:
         try:
             return encode_claims(self.claims)
         except Unwritable as problem:

@@ -8,10 +8,9 @@ API v1 is not served: no client of today needs it.
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING, Annotated, Final
 
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 from msgspec import Meta, Struct
 
 from chainward.faces.http.answers import NO_STORE, json_answer
@@ -34,6 +33,7 @@ __all__ = ["ROUTES"]
 
 _LIMIT: Final = 2 * (MAX_TOKEN + MAX_REQUEST)
 _BEARER: Final = b"bearer "
+_LINE: Final = 64
 _HINT: Final = (
     "Send either certificateSigningRequest, or publicKeyRequest with publicKey.content and proofOfPossession."
 )
@@ -171,11 +171,14 @@ def _configuration(call: Call) -> Answer:
 
 
 def _chain(certificates: Iterable[bytes]) -> CertificateChain:
-    return CertificateChain(
-        certificates=tuple(
-            x509.load_der_x509_certificate(der).public_bytes(Encoding.PEM).decode() for der in certificates
-        )
-    )
+    return CertificateChain(certificates=tuple(map(_pem, certificates)))
+
+
+def _pem(der: bytes) -> str:
+    """Return a certificate in PEM (RFC 7468 §5.1)."""
+    text = base64.b64encode(der).decode()
+    lines = [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
+    return "\n".join(("-----BEGIN CERTIFICATE-----", *lines, "-----END CERTIFICATE-----", ""))
 
 
 _TOKEN: Final = Public("the identity token in the request is the credential, and it is checked by the verb")
