@@ -8,7 +8,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	$$p -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 JOBS ?= auto
 
-.PHONY: help setup tour test check fmt lock conformance bench docs docs-generate clean
+.PHONY: help setup tour test check fmt lock conformance conformance-clients bench docs docs-generate clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,8 +55,11 @@ lock: $(VENV)/.venv-made ## Resolve the dependencies anew, a week old at least
 	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-find-links --python-version 3.11 \
 		--extra postgres --group dev pyproject.toml -o requirements/dev.lock
 
-conformance: $(VENV)/.dev ## Run the stock clients that not every machine has: skopeo, debootstrap and dpkg, openssl
-	@$(BIN)/python -m pytest -n 0 tests/flows/test_skopeo.py tests/flows/test_oras_referrers.py \
+conformance-clients: $(VENV)/.dev ## Install the stock clients that are no Python packages: sigstore-js, cosign
+	@$(BIN)/python tools/conformance_clients.py
+
+conformance: conformance-clients ## Run the stock clients: cosign, sigstore-js and -python, openssl, skopeo, oras, debootstrap
+	@$(BIN)/python -m pytest -n 0 tests/conformance tests/flows/test_skopeo.py tests/flows/test_oras_referrers.py \
 		tests/flows/test_sbom_of_a_debian_root.py tests/trust/test_independent_reader.py $(ARGS)
 
 bench: $(VENV)/.dev ## Measure what the product promises about speed
