@@ -216,9 +216,9 @@ def signed_form(attributes: asn1.TLV) -> bytes:
     return element(SET, bytes(attributes.data))
 
 
-def as_attributes(signed: bytes) -> asn1.TLV:
+def as_attributes(signed: bytes) -> bytes:
     """Return the signed attributes with the tag that they have in the message."""
-    return asn1.decode_der(asn1.TLV, bytes((CONTEXT_0,)) + signed[1:])
+    return bytes((CONTEXT_0,)) + signed[1:]
 
 
 def attributes_in(signed: bytes) -> dict[x509.ObjectIdentifier, asn1.TLV]:

@@ -19,9 +19,9 @@ from cryptography.hazmat import asn1
 
 from chainward.formats import cms
 from chainward.formats.codec import check_size
-from chainward.formats.der import SEQUENCE, SET, element
+from chainward.formats.der import CONTEXT_0, GENERALIZED_TIME, OCTETS, SEQUENCE, SET, UTC_TIME, element, integer
 from chainward.formats.errors import Malformed, TimestampRejected, Unsupported
-from chainward.formats.timestamp_info import TST_INFO, Accuracy, TimestampInfo, decode_info, encode_info
+from chainward.formats.timestamp_info import TST_INFO, Accuracy, TimestampInfo, decode_info, digits_of, encode_info
 from chainward.formats.timestamp_request import (
     MAX_REQUEST,
     Failure,
@@ -34,6 +34,7 @@ from chainward.formats.timestamp_request import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from datetime import datetime
 
 __all__ = [
     "MAX_REQUEST",
@@ -62,6 +63,14 @@ _SIGNER_VERSION: Final = 1
 _MAX_CERTIFICATES: Final = 16
 _CERTIFICATE_TAG: Final = b"\x30"
 _DIRECTORY_NAME: Final = b"\xa4"
+_UTC_YEARS: Final = (1950, 2050)
+_GRANT: Final = element(SEQUENCE, integer(0))
+_TST_INFO: Final = asn1.encode_der(TST_INFO)
+_SIGNED_DATA: Final = asn1.encode_der(cms.SIGNED_DATA)
+_CONTENT_TYPE: Final = asn1.encode_der(cms.ATTRIBUTE_CONTENT_TYPE)
+_MESSAGE_DIGEST: Final = asn1.encode_der(cms.ATTRIBUTE_MESSAGE_DIGEST)
+_SIGNING_TIME: Final = asn1.encode_der(cms.ATTRIBUTE_SIGNING_TIME)
+_SIGNING_CERTIFICATE: Final = asn1.encode_der(cms.ATTRIBUTE_SIGNING_CERTIFICATE_V2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,17 +165,19 @@ class TokenWriter:
     def __init__(self, certificates: Sequence[bytes], hash_name: str) -> None:
         leaf = certificates[0]
         names = _names(leaf)
+        digest = asn1.encode_der(cms.AlgorithmIdentifier(algorithm=cms.HASH_OIDS[hash_name], parameters=asn1.Null()))
+        signature = asn1.encode_der(cms.AlgorithmIdentifier(algorithm=cms.SIGNATURE_OIDS[hash_name]))
+        signer = element(SEQUENCE, cms.raw(names.issuer), integer(names.serial))
         self._hash_name = hash_name
-        self._signer = cms.IssuerAndSerial(issuer=names.issuer, serial=names.serial)
-        # DER (X.690 section 11.6) wants a SET OF in the order of its encodings; some clients insist.
-        self._certificates = [asn1.decode_der(asn1.TLV, each) for each in sorted(certificates)]
-        self._digest_algorithm = cms.AlgorithmIdentifier(algorithm=cms.HASH_OIDS[hash_name], parameters=asn1.Null())
-        self._signature_algorithm = cms.AlgorithmIdentifier(algorithm=cms.SIGNATURE_OIDS[hash_name])
+        self._signer = integer(_SIGNER_VERSION) + signer + digest
+        self._signature_algorithm = signature
+        self._data = integer(_SIGNED_DATA_VERSION) + element(SET, digest)
+        # DER (X.690 §11.6) wants a SET OF in the order of its encodings; some clients insist.
+        self._certificates = element(CONTEXT_0, *sorted(certificates))
         self._fixed = (
-            _attribute(cms.ATTRIBUTE_CONTENT_TYPE, asn1.encode_der(TST_INFO)),
-            _attribute(cms.ATTRIBUTE_SIGNING_CERTIFICATE_V2, _signing_certificate(leaf, names)),
+            _attribute(_CONTENT_TYPE, _TST_INFO),
+            _attribute(_SIGNING_CERTIFICATE, _signing_certificate(leaf, names)),
         )
-        self._granted = _Status(status=0)
 
     def encode_response(self, info: TimestampInfo, sign: Callable[[bytes], bytes], *, certificates: bool) -> bytes:
         """Return the reply that says ``info``; ``sign`` signs bytes with the leaf's key, and its errors come through.
@@ -175,38 +186,43 @@ class TokenWriter:
             Unwritable: an unknown hash, or a digest of another length.
         """
         content = encode_info(info)
-        signed = self._attributes(content, info)
-        signer = cms.SignerInfo(
-            version=_SIGNER_VERSION,
-            signer=self._signer,
-            digest_algorithm=self._digest_algorithm,
-            attributes=cms.as_attributes(signed),
-            signature_algorithm=self._signature_algorithm,
-            signature=sign(signed),
+        signed = self._attributes(content, info.gen_time)
+        signer = element(
+            SEQUENCE,
+            self._signer,
+            cms.as_attributes(signed),
+            self._signature_algorithm,
+            element(OCTETS, sign(signed)),
         )
-        data = cms.SignedData(
-            version=_SIGNED_DATA_VERSION,
-            digest_algorithms=asn1.SetOf([self._digest_algorithm]),
-            content=cms.EncapsulatedContent(type=TST_INFO, content=content),
-            certificates=self._certificates if certificates else None,
-            signers=asn1.SetOf([signer]),
+        data = element(
+            SEQUENCE,
+            self._data,
+            element(SEQUENCE, _TST_INFO, element(CONTEXT_0, element(OCTETS, content))),
+            self._certificates if certificates else b"",
+            element(SET, signer),
         )
-        return asn1.encode_der(
-            _Response(status=self._granted, token=cms.ContentInfo(type=cms.SIGNED_DATA, content=data))
-        )
+        return element(SEQUENCE, _GRANT, element(SEQUENCE, _SIGNED_DATA, element(CONTEXT_0, data)))
 
-    def _attributes(self, content: bytes, info: TimestampInfo) -> bytes:
+    def _attributes(self, content: bytes, gen_time: datetime) -> bytes:
         digest = hashlib.new(self._hash_name, content).digest()
         attributes = (
             *self._fixed,
-            _attribute(cms.ATTRIBUTE_SIGNING_TIME, asn1.encode_der(asn1.UTCTime(info.gen_time.replace(microsecond=0)))),
-            _attribute(cms.ATTRIBUTE_MESSAGE_DIGEST, asn1.encode_der(digest)),
+            _attribute(_SIGNING_TIME, _signing_time(gen_time)),
+            _attribute(_MESSAGE_DIGEST, element(OCTETS, digest)),
         )
         return element(SET, *sorted(attributes))
 
 
-def _attribute(oid: x509.ObjectIdentifier, value: bytes) -> bytes:
-    return element(SEQUENCE, asn1.encode_der(oid), element(SET, value))
+def _attribute(oid: bytes, value: bytes) -> bytes:
+    return element(SEQUENCE, oid, element(SET, value))
+
+
+def _signing_time(instant: datetime) -> bytes:
+    """Return the Time of RFC 5652 §11.3: UTCTime while two digits of a year are enough."""
+    digits = digits_of(instant.replace(microsecond=0))
+    if _UTC_YEARS[0] <= instant.year < _UTC_YEARS[1]:
+        return element(UTC_TIME, digits[2:], b"Z")
+    return element(GENERALIZED_TIME, digits, b"Z")
 
 
 def _names(certificate: bytes) -> cms.TbsCertificate:

@@ -8,15 +8,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Annotated, Final
 
 from cryptography import x509
 from cryptography.hazmat import asn1
 
 from chainward.formats.cms import HASH_OIDS, HASHES, AlgorithmIdentifier
+from chainward.formats.der import GENERALIZED_TIME, OCTETS, SEQUENCE, element, integer
 from chainward.formats.errors import Malformed, Unsupported, Unwritable
 
-__all__ = ["DIGEST_SIZES", "TST_INFO", "Accuracy", "MessageImprint", "TimestampInfo", "decode_info", "encode_info"]
+__all__ = [
+    "DIGEST_SIZES",
+    "TST_INFO",
+    "Accuracy",
+    "MessageImprint",
+    "TimestampInfo",
+    "decode_info",
+    "digits_of",
+    "encode_info",
+]
 
 TST_INFO: Final = x509.ObjectIdentifier("1.2.840.113549.1.9.16.1.4")
 DIGEST_SIZES: Final = {"sha256": 32, "sha384": 48, "sha512": 64}
@@ -25,6 +36,10 @@ _VERSION: Final = 1
 _THOUSAND: Final = 1000
 _MAX_SECONDS: Final = 10**9
 _MAX_SERIAL: Final = 1 << 320  # RFC 3161 asks verifiers for 160 bits; some authorities use more
+_PUNCTUATION: Final = str.maketrans("", "", "-:T")
+_ALGORITHMS: Final = {
+    name: asn1.encode_der(AlgorithmIdentifier(algorithm=oid, parameters=asn1.Null())) for name, oid in HASH_OIDS.items()
+}
 
 
 @asn1.sequence
@@ -92,20 +107,25 @@ class TimestampInfo:
 
 def encode_info(info: TimestampInfo) -> bytes:
     """Write the content of a token; raises Unwritable for an unknown hash or a digest of another length."""
-    algorithm = HASH_OIDS.get(info.hash_name)
+    algorithm = _ALGORITHMS.get(info.hash_name)
     if algorithm is None or len(info.digest) != DIGEST_SIZES[info.hash_name]:
         raise Unwritable(_WHAT, f"{len(info.digest)} bytes are not a {info.hash_name} digest")
-    return asn1.encode_der(
-        _TstInfo(
-            version=_VERSION,
-            policy=x509.ObjectIdentifier(info.policy),
-            imprint=MessageImprint(algorithm=_identifier(info.hash_name), digest=info.digest),
-            serial=info.serial,
-            time=asn1.GeneralizedTime(info.gen_time.astimezone(UTC)),
-            accuracy=_encoded(info.accuracy),
-            nonce=info.nonce,
-        )
+    return element(
+        SEQUENCE,
+        integer(_VERSION),
+        _policy(info.policy),
+        element(SEQUENCE, algorithm, element(OCTETS, info.digest)),
+        integer(info.serial),
+        element(GENERALIZED_TIME, digits_of(info.gen_time), b"Z"),
+        b"" if info.accuracy is None else _encoded(info.accuracy),
+        b"" if info.nonce is None else integer(info.nonce),
     )
+
+
+def digits_of(instant: datetime) -> bytes:
+    """Return an instant as the digits of a GeneralizedTime in UTC: with fractions only if it has any (X.690 §11.7)."""
+    text = instant.astimezone(UTC).replace(tzinfo=None).isoformat().translate(_PUNCTUATION)
+    return (text.rstrip("0") if instant.microsecond else text).encode("ascii")
 
 
 def decode_info(der: bytes) -> TimestampInfo:
@@ -138,14 +158,15 @@ def decode_info(der: bytes) -> TimestampInfo:
     )
 
 
-def _identifier(hash_name: str) -> AlgorithmIdentifier:
-    return AlgorithmIdentifier(algorithm=HASH_OIDS[hash_name], parameters=asn1.Null())
+@lru_cache(maxsize=16)
+def _policy(policy: str) -> bytes:
+    return asn1.encode_der(x509.ObjectIdentifier(policy))
 
 
-def _encoded(accuracy: Accuracy | None) -> _Accuracy | None:
-    if accuracy is None:
-        return None
-    return _Accuracy(seconds=accuracy.seconds or None, millis=accuracy.millis or None, micros=accuracy.micros or None)
+@lru_cache(maxsize=16)
+def _encoded(accuracy: Accuracy) -> bytes:
+    parts = _Accuracy(seconds=accuracy.seconds or None, millis=accuracy.millis or None, micros=accuracy.micros or None)
+    return asn1.encode_der(parts)
 
 
 def _accuracy(found: _Accuracy | None) -> Accuracy | None:
