@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.utils import CryptographyDeprecationWarning
 
 from chainward.formats.certificate_leaf import decode_certificate_leaf
 from chainward.formats.errors import Unsupported
@@ -125,7 +126,7 @@ def _of_certificate(der: bytes, marks: tuple[str, ...]) -> LogContent:
         certificate = x509.load_der_x509_certificate(der)
         spki = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         serial = f"serial:{certificate.serial_number:x}"
-    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm) as error:
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm, CryptographyDeprecationWarning) as error:
         raise CertificateMalformed(f"the certificate cannot be read: {error}") from None
     return LogContent(_identities(certificate), hashlib.sha256(spki).hexdigest(), (*marks, serial))
 

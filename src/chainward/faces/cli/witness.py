@@ -99,17 +99,17 @@ def logs(evidence: Path | None, at: PlatformAddress, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
-@click.argument("url")
+@click.argument("prefix", metavar="URL")
 @click.argument("verifier_key")
 @platform_options
 @json_option
-def add(name: str, url: str, verifier_key: str, at: PlatformAddress, as_json: bool) -> None:
+def add(name: str, prefix: str, verifier_key: str, at: PlatformAddress, as_json: bool) -> None:
     """Ask the witness at URL, which signs with VERIFIER_KEY (the text, or a file), to cosign our logs.
 
     \b
     chainward witness add partner https://chainward.partner.example/witness partner.key
     """
-    body = {"name": name, "url": url, "key": workbench.key_text(verifier_key)}
+    body = {"name": name, "url": prefix, "key": workbench.key_text(verifier_key)}
     with at.connect() as platform:
         witness = platform.post("/api/v1/witnesses", body, NamedWitness)
     emit(as_json, witness, [f"witness {name} is asked from now on"])
