@@ -24,6 +24,7 @@ from rich.table import Table
 HERE = Path(__file__).parent
 SHOP = HERE.parent / "shop"
 CHAINWARD = Path(sys.executable).parent / "chainward"
+SETTINGS = "[trust]\ndevelopment_issuer = true  # plays the part of a CI system; never outside of a tour\n"
 PIP_SETTINGS = (
     "PIP_CERT",
     "PIP_INDEX_URL",
@@ -47,14 +48,17 @@ class Stage:
     def __init__(self, folder: Path) -> None:
         self.console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
         self.folder = folder
+        self.data = folder / "platform"
         self.platform: subprocess.Popen[bytes] | None = None
         self.port = _free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.host}"
+        self.issuer = f"{self.url}/dev/oidc"
         self.proven: list[tuple[str, str]] = []
         self._step = 0
         shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
+        self.data.mkdir(parents=True)
+        (self.data / "chainward.toml").write_text(SETTINGS, encoding="utf-8")
 
     # -- telling -----------------------------------------------------------------------------------------------------
 
@@ -118,7 +122,7 @@ class Stage:
     def start(self) -> None:
         """Start the platform and wait until it says that it is ready."""
         log = (self.folder / "platform.log").open("ab")
-        words = [str(CHAINWARD), "up", "--data", str(self.folder / "platform"), "--port", str(self.port)]
+        words = [str(CHAINWARD), "up", "--data", str(self.data), "--port", str(self.port)]
         self.console.print(Syntax(f"$ chainward up --data platform --port {self.port} &", "console"))
         self.platform = subprocess.Popen(words, stdout=log, stderr=log, env=self._environment("admin"))
         deadline = time.monotonic() + START_SECONDS
@@ -149,7 +153,7 @@ class Stage:
             "PATH": f"{CHAINWARD.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
             "CHAINWARD_URL": self.url,
             "CHAINWARD_TOKEN_FILE": str(self.folder / f"{actor}.token"),
-            "CHAINWARD_KEY_PASSPHRASE_FILE": str(self.folder / "passphrase"),
+            "CHAINWARD_TRUST_FOLDER": str(self.folder / "trust"),
             "COLUMNS": str(WIDTH - 4),
         }
 

@@ -21,11 +21,16 @@ from typing import Any
 from stage import HERE, PIP_SETTINGS, SHOP, Stage, TourError
 
 from chainward.attest.attach import bundle_artifact
-from chainward.formats.intoto import SLSA_PROVENANCE
+from chainward.formats.bundle import decode_bundle
+from chainward.formats.intoto import SLSA_PROVENANCE, TEST_RESULT
 from chainward.formats.oci import Descriptor
+from chainward.formats.rfc3161 import decode_response
+from chainward.formats.sct import scts_of
 from chainward.kernel.digest import Digest
 from chainward.ledger.model import commitment
 from chainward.ledger.proofs import leaf_hash, verify_inclusion
+from chainward.trust.identity import identity_of
+from chainward.trust.material import load_certificate
 
 IMAGE = "shop/web"
 LAB = "shop/lab"  # where the images that lack something go
@@ -33,6 +38,11 @@ BUILDER = "https://chainward.example/builders/tour"
 LAYERS = ("build/site-packages:/srv/site-packages", "build/app:/srv/app")
 PATIENCE_SECONDS = 10
 EVIDENCE = ("sign", "provenance", "sbom", "test-result")
+IDENTITIES = {  # who signs in this tour, as their CI jobs would be named
+    "release": "https://ci.example.org/shop/release",
+    "tester": "https://ci.example.org/shop/test",
+    "stranger": "https://ci.example.org/mallory/release",
+}
 
 
 def main() -> int:
@@ -65,16 +75,19 @@ def main() -> int:
 
 def set_up(stage: Stage) -> None:
     """Create a platform, say whose signatures count, and activate the policy."""
-    stage.step("A platform in two commands", "SQLite and local files, one process, loopback only. No cloud, no root.")
-    (stage.folder / "passphrase").write_text("correct horse battery staple\n", encoding="utf-8")
-    (stage.folder / "passphrase").chmod(0o600)
-    data = str(stage.folder / "platform")
-    stage.run("init", "--data", data, "--token-out", str(stage.folder / "admin.token"))
+    stage.step(
+        "A platform in two commands",
+        "SQLite and local files, one process, loopback only. No cloud, no root. It holds a certificate authority, a\n"
+        "certificate log, a transparency log and a timestamp authority, so nobody has to keep a signing key.",
+    )
+    stage.run("init", "--data", str(stage.data), "--token-out", str(stage.folder / "admin.token"))
     stage.start()
-    for name in ("release", "stranger"):
-        stage.run("keys", "generate", str(stage.folder / f"{name}.key"), show=name == "release")
-    public = str(stage.folder / "release.pub")
-    stage.run("trust", "add", "release", "--key", public, "--repositories", "shop/**")
+    for name in IDENTITIES:
+        _identify(stage, name, show=name == "release")
+    who = ("--identity", IDENTITIES["release"], "--issuer", stage.issuer)
+    stage.run("trust", "add", "release", *who, "--repositories", "shop/**")
+    tester = ("--identity", IDENTITIES["tester"], "--issuer", stage.issuer)
+    stage.run("trust", "add", "tester", *tester, "--repositories", "shop/**", "--predicate", TEST_RESULT, show=False)
     stage.run("service", "declare", "shop", "--owner", "team-shop", "--tier", "1", "--repositories", "shop/**")
     stage.run("policy", "activate", str(HERE / "policy.yaml"))
     roles = {"publisher": "publisher", "promoter": "promoter", "responder": "responder", "reader": "reader"}
@@ -82,6 +95,11 @@ def set_up(stage: Stage) -> None:
         output = str(stage.folder / f"{name}.token")
         scope = "**" if role in {"promoter", "responder"} else "shop/**"
         stage.run("token", "issue", name, "--role", f"{role}:{scope}", "-o", output, show=name == "publisher")
+
+
+def _identify(stage: Stage, name: str, *, show: bool) -> None:
+    """Get the token that a CI system would give its job; here the platform's development issuer plays that part."""
+    stage.run("token", "identity", "--subject", IDENTITIES[name], "-o", str(stage.folder / f"{name}.jwt"), show=show)
 
 
 def build(stage: Stage) -> str:
@@ -148,13 +166,37 @@ def inventory_and_attest(stage: Stage) -> list[Path]:
         "SBOM, statements, signatures",
         "The inventory of the image (CycloneDX 1.6, checked against the official schema), and four statements: who\n"
         "stands behind it, how it was built, what is in it, and that its tests passed. in-toto v1 in DSSE in Sigstore\n"
-        "bundles v0.3, signed with a P-256 key that is encrypted at rest, each in the transparency log.",
+        "bundles v0.3, signed keyless: a key that lives for one signature, certified for the identity of the CI job.",
     )
-    return _evidence(stage, "image", "release", EVIDENCE, show=True)
+    bundles = _evidence(stage, "image", dict.fromkeys(EVIDENCE, "release"), show=True)
+    _look_into(stage, bundles)
+    return bundles
 
 
-def _evidence(stage: Stage, image: str, key: str, kinds: tuple[str, ...], *, show: bool) -> list[Path]:
-    """Make the wanted pieces of evidence for one image and return their bundles."""
+def _look_into(stage: Stage, paths: list[Path]) -> None:
+    """Show what the bundles prove: whose certificate, that it is logged, when it was used, and the entry in the log."""
+    bundle = decode_bundle(paths[-1].read_bytes())
+    certificate = load_certificate(bundle.certificates[0])
+    identity = identity_of(certificate)
+    minutes = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds() / 60
+    stage.prove(
+        "Nobody keeps a key", f"certified for {minutes:.0f} minutes: {identity.subject}, says {identity.issuer}"
+    )
+    [promise] = scts_of(bundle.certificates[0])
+    stamp = decode_response(bundle.timestamps[0])
+    stage.prove(
+        "Who and when is proven, not said",
+        f"certificate log: {promise.timestamp:%H:%M:%S} UTC (SCT); signature: {stamp.gen_time:%H:%M:%S} UTC (RFC 3161)",
+    )
+    entry = bundle.entries[0]
+    stage.prove(
+        "Every signature is in the log, with proof",
+        f"index {entry.log_index}, {len(entry.proof.hashes)} hashes to the root of tree size {entry.proof.tree_size}",
+    )
+
+
+def _evidence(stage: Stage, image: str, signers: dict[str, str], *, show: bool) -> list[Path]:
+    """Make the pieces of evidence for one image, each by its signer, and return their bundles."""
     folder = stage.folder / image
     bom = folder / "sbom.cdx.json"
     stage.run("sbom", str(folder), "-o", str(bom), "--name", IMAGE, "--validate", show=show)
@@ -164,9 +206,10 @@ def _evidence(stage: Stage, image: str, key: str, kinds: tuple[str, ...], *, sho
         "test-result": stage.folder / "shop" / "build" / "test-results.json",
     }
     bundles = []
-    for kind in kinds:
+    for kind, signer in signers.items():
         bundle = folder / f"{kind}.sigstore.json"
-        common = ("--name", IMAGE, "--key", str(stage.folder / f"{key}.key"), "-o", str(bundle))
+        token = f"@{stage.folder / f'{signer}.jwt'}"
+        common = ("--name", IMAGE, "--identity-token", token, "-o", str(bundle))
         if kind == "sign":
             stage.run("sign", str(folder), *common, show=show)
         else:
@@ -176,12 +219,6 @@ def _evidence(stage: Stage, image: str, key: str, kinds: tuple[str, ...], *, sho
         document = json.loads(bom.read_bytes())
         edges = sum(len(entry.get("dependsOn", ())) for entry in document["dependencies"])
         stage.prove("The SBOM is valid and has edges", f"{len(document['components'])} components, {edges} edges")
-        entry = json.loads(bundles[-1].read_bytes())["verificationMaterial"]["tlogEntries"][0]
-        proof = entry["inclusionProof"]
-        stage.prove(
-            "Every signature is in the log, with proof",
-            f"index {entry['logIndex']}, {len(proof['hashes'])} hashes to the root of tree size {proof['treeSize']}",
-        )
     return bundles
 
 
@@ -189,10 +226,10 @@ def push(stage: Stage, bundles: list[Path]) -> None:
     """Push image and evidence, and verify what came out on the other side."""
     stage.step("Push", "Image, SBOM and bundles go into the built-in OCI registry; the evidence refers to its subject.")
     _push(stage, "image", f"{IMAGE}:1.0", bundles, show=True)
-    words = ("verify", f"{IMAGE}:1.0", "--key", str(stage.folder / "release.pub"))
+    words = ("verify", f"{IMAGE}:1.0", "--identity", IDENTITIES["release"], "--issuer", stage.issuer)
     stage.run(*words, actor="reader")
     verified = stage.ask(*words, actor="reader")["statements"]
-    stage.prove("Who pulls can verify", f"{len(verified)} statements of the release key verified, from the registry")
+    stage.prove("Who pulls can verify", f"{len(verified)} statements of {IDENTITIES['release']}, from the registry")
 
 
 def _push(stage: Stage, image: str, name: str, bundles: list[Path], *, show: bool) -> None:
@@ -260,20 +297,25 @@ def _review(stage: Stage, namespace: str, image: str) -> Path:
 
 
 def refuse(stage: Stage) -> None:
-    """Four images that each lack one thing: each is denied for exactly that."""
+    """Five images that each lack one thing: each is denied for exactly that."""
     stage.step(
-        "Refuse", "Four images that each lack one thing. Each is denied, with what failed and what to do about it."
+        "Refuse",
+        "Five images that each lack one thing. Each is denied, with what failed and what to do about it. The stranger\n"
+        "has a valid certificate; the tester is trusted here, but not to say how things were built.",
     )
     other = "https://elsewhere.example/builders/laptop"
-    cases: tuple[tuple[str, str, str, tuple[str, ...], str], ...] = (
-        ("unsigned", BUILDER, "release", (), "signature"),
-        ("stranger", BUILDER, "stranger", EVIDENCE, "signature"),
-        ("no-sbom", BUILDER, "release", ("sign", "provenance", "test-result"), "sbom"),
-        ("other-builder", other, "release", EVIDENCE, "provenance"),
+    complete = dict.fromkeys(EVIDENCE, "release")
+    without_sbom = {kind: signer for kind, signer in complete.items() if kind != "sbom"}
+    cases: tuple[tuple[str, str, dict[str, str], str], ...] = (
+        ("unsigned", BUILDER, {}, "signature"),
+        ("stranger", BUILDER, dict.fromkeys(EVIDENCE, "stranger"), "signature"),
+        ("wrong-attestor", BUILDER, {**complete, "provenance": "tester"}, "provenance"),
+        ("no-sbom", BUILDER, without_sbom, "sbom"),
+        ("other-builder", other, complete, "provenance"),
     )
-    for name, builder, key, kinds, failing in cases:
+    for name, builder, signers, failing in cases:
         digest = _build(stage, name, show=False, command=("true",), labels=(f"case={name}",), builder=builder)
-        bundles = _evidence(stage, name, key, kinds, show=False) if kinds else []
+        bundles = _evidence(stage, name, signers, show=False) if signers else []
         _push(stage, name, f"{LAB}:{name}", bundles, show=False)
         review = _review(stage, "dev", f"{stage.host}/{LAB}@{digest}")
         stage.say(f"\n[bold]{name}[/bold]")
@@ -304,7 +346,7 @@ def _layer_of(stage: Stage, image: str) -> str:
 def _flip_a_byte(stage: Stage) -> None:
     layer = _layer_of(stage, "image")
     algorithm, _, value = layer.partition(":")
-    path = stage.folder / "platform" / "blobs" / algorithm / value[:2] / value
+    path = stage.data / "blobs" / algorithm / value[:2] / value
     original = path.read_bytes()
     middle = len(original) // 2
     path.chmod(0o600)
@@ -360,7 +402,7 @@ def _edit_a_fact(stage: Stage, digest: str) -> None:
     """Rewrite who pushed the image, directly in the database, and let the log find it."""
     stage.run("log", "verify", "--remember", str(stage.folder / "checkpoint"))
     pushed = next(fact for fact in _facts(stage, "registry.pushed/1") if fact["body"]["digest"] == digest)
-    database = sqlite3.connect(stage.folder / "platform" / "chainward.db", timeout=30)
+    database = sqlite3.connect(stage.data / "chainward.db", timeout=30)
     with database:
         triggers = database.execute(
             "SELECT name, sql FROM sqlite_master WHERE type='trigger' AND tbl_name='fact'"
