@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -174,6 +175,8 @@ class TokenWriter:
         self._data = integer(_SIGNED_DATA_VERSION) + element(SET, digest)
         # DER (X.690 §11.6) wants a SET OF in the order of its encodings; some clients insist.
         self._certificates = element(CONTEXT_0, *sorted(certificates))
+        size = hashlib.new(hash_name).digest_size
+        self._digest_attribute = _attribute(_MESSAGE_DIGEST, element(OCTETS, bytes(size)))[:-size]
         self._fixed = (
             _attribute(_CONTENT_TYPE, _TST_INFO),
             _attribute(_SIGNING_CERTIFICATE, _signing_certificate(leaf, names)),
@@ -207,8 +210,8 @@ class TokenWriter:
         digest = hashlib.new(self._hash_name, content).digest()
         attributes = (
             *self._fixed,
-            _attribute(_SIGNING_TIME, _signing_time(gen_time)),
-            _attribute(_MESSAGE_DIGEST, element(OCTETS, digest)),
+            _signing_time(gen_time),
+            self._digest_attribute + digest,
         )
         return element(SET, *sorted(attributes))
 
@@ -217,12 +220,13 @@ def _attribute(oid: bytes, value: bytes) -> bytes:
     return element(SEQUENCE, oid, element(SET, value))
 
 
+@lru_cache(maxsize=16)  # within a second it is always the same
 def _signing_time(instant: datetime) -> bytes:
-    """Return the Time of RFC 5652 §11.3: UTCTime while two digits of a year are enough."""
+    """Return the attribute with the Time of RFC 5652 §11.3: UTCTime while two digits of a year are enough."""
     digits = digits_of(instant.replace(microsecond=0))
     if _UTC_YEARS[0] <= instant.year < _UTC_YEARS[1]:
-        return element(UTC_TIME, digits[2:], b"Z")
-    return element(GENERALIZED_TIME, digits, b"Z")
+        return _attribute(_SIGNING_TIME, element(UTC_TIME, digits[2:], b"Z"))
+    return _attribute(_SIGNING_TIME, element(GENERALIZED_TIME, digits, b"Z"))
 
 
 def _names(certificate: bytes) -> cms.TbsCertificate:

@@ -116,7 +116,7 @@ def encode_info(info: TimestampInfo) -> bytes:
         _policy(info.policy),
         element(SEQUENCE, algorithm, element(OCTETS, info.digest)),
         integer(info.serial),
-        element(GENERALIZED_TIME, digits_of(info.gen_time), b"Z"),
+        _time(info.gen_time),
         b"" if info.accuracy is None else _encoded(info.accuracy),
         b"" if info.nonce is None else integer(info.nonce),
     )
@@ -156,6 +156,11 @@ def decode_info(der: bytes) -> TimestampInfo:
         nonce=found.nonce,
         accuracy=_accuracy(found.accuracy),
     )
+
+
+@lru_cache(maxsize=16)  # within a second it is always the same
+def _time(instant: datetime) -> bytes:
+    return element(GENERALIZED_TIME, digits_of(instant), b"Z")
 
 
 @lru_cache(maxsize=16)

@@ -42,6 +42,7 @@ POLICY: Final = "1.3.6.1.4.1.57264.2"
 """The policy that Sigstore's authorities state, and the only one that a request may ask for."""
 
 _ACCURACY: Final = Accuracy(seconds=1)
+_TOLERANCE: Final = _ACCURACY.span
 _REMEMBERED: Final = timedelta(seconds=1)
 
 
@@ -155,7 +156,7 @@ class Timestamps:
         now = self._clock.now()
         with self._lock:
             newest = now if self._newest is None else self._newest
-            if now < newest - _ACCURACY.span:
+            if now < newest - _TOLERANCE:
                 raise TimestampUnavailable(
                     f"the clock says {now:%Y-%m-%dT%H:%M:%SZ}, and {newest:%Y-%m-%dT%H:%M:%SZ} is already past"
                 )
