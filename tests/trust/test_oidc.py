@@ -88,7 +88,7 @@ def test_a_key_id_is_a_short_text(key_id: object) -> None:
         read_token(ISSUER.token(header={"kid": key_id}))
 
 
-@pytest.mark.parametrize("header", [{"crit": ["b64"], "b64": False}, {"crit": []}, {"crit": ["exp"]}])
+@pytest.mark.parametrize("header", [{"crit": ["b64"], "b64": False}, {"crit": []}, {"crit": ["exp"]}, {"b64": False}])
 def test_a_token_that_demands_an_extension_is_refused(header: dict[str, Any]) -> None:
     with pytest.raises(TokenMalformed, match="extension"):
         read_token(ISSUER.token(header=header))

@@ -41,11 +41,12 @@ _LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 class UnverifiedToken:
     """What a token says about itself; nothing here is true until the signature is checked."""
 
-    text: str
     issuer: str
     algorithm: str
     key_id: str | None
     claims: Mapping[str, Any]
+    signed: bytes
+    signature: bytes
 
 
 def read_token(text: str) -> UnverifiedToken:
@@ -65,13 +66,14 @@ def read_token(text: str) -> UnverifiedToken:
         raise TokenMalformed(
             f"tokens signed with {str(algorithm)[:40]!r} are not accepted", hint=f"Use one of {sorted(ALGORITHMS)}."
         )
-    if "crit" in header:
+    if "crit" in header or "b64" in header:
         raise TokenMalformed("the token demands an extension of JWS that is not known here")
     if key_id is not None and (not isinstance(key_id, str) or not 1 <= len(key_id) <= _MAX_KEY_ID):
         raise TokenMalformed(f"the key id of the token is not a text of 1 to {_MAX_KEY_ID} characters")
     if not isinstance(issuer, str) or not issuer:
         raise TokenMalformed("the token does not say who issued it")
-    return UnverifiedToken(text, issuer, algorithm, key_id, claims)
+    signed, _, signature = text.rpartition(".")
+    return UnverifiedToken(issuer, algorithm, key_id, claims, signed.encode(), _bytes(signature, "signature"))
 
 
 def check_claims(claims: Mapping[str, Any], *, issuer: str, audience: str, now: datetime) -> None:
@@ -104,9 +106,14 @@ def _seconds(claims: Mapping[str, Any], name: str, *, required: bool = False) ->
 
 def _object(part: str, what: str) -> dict[str, Any]:
     try:
-        data = binascii.a2b_base64(part.replace("-", "+").replace("_", "/") + "=" * (-len(part) % 4), strict_mode=True)
-        return decode_json(data, dict[str, Any], limit=MAX_TOKEN, what=f"token {what}", depth=_DEPTH)
-    except (binascii.Error, ValueError):
-        raise TokenMalformed(f"the {what} of the token are not base64url") from None
+        return decode_json(_bytes(part, what), dict[str, Any], limit=MAX_TOKEN, what=f"token {what}", depth=_DEPTH)
     except (Malformed, TooLarge) as problem:
         raise TokenMalformed(problem.message) from None
+
+
+def _bytes(part: str, what: str) -> bytes:
+    standard = part.replace("-", "+").replace("_", "/") + "=" * (-len(part) % 4)
+    try:
+        return binascii.a2b_base64(standard, strict_mode=True)
+    except ValueError:
+        raise TokenMalformed(f"the {what} of the token cannot be read as base64url") from None

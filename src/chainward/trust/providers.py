@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import tomllib
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,10 +92,9 @@ class Provider:
         return found
 
     def _fill(self, template: str, claims: Mapping[str, Any]) -> str | None:
-        parts = {name: self._value(name, claims) for name in _PART.findall(template)}
-        if None in parts.values():
-            return None
-        return _PART.sub(lambda match: parts[match[1]] or "", template)
+        pieces = _pieces(template)
+        found = [piece if literal else self._value(piece, claims) for literal, piece in pieces]
+        return None if None in found else "".join(piece for piece in found if piece is not None)
 
     def _value(self, name: str, claims: Mapping[str, Any]) -> str | None:
         if name in self.values:
@@ -122,6 +122,12 @@ def ready_providers() -> dict[str, Provider]:
         )
         for name, table in tables.items()
     }
+
+
+@lru_cache(maxsize=1024)
+def _pieces(template: str) -> tuple[tuple[bool, str], ...]:
+    """Return a template as literal texts (True) and names (False), in turn."""
+    return tuple((position % 2 == 0, piece) for position, piece in enumerate(_PART.split(template)) if piece)
 
 
 def _text(value: object) -> str | None:
