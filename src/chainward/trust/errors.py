@@ -26,6 +26,7 @@ __all__ = [
     "CertificateRequestInvalid",
     "CertificateUntrusted",
     "CertificatesUnavailable",
+    "CheckpointOutdated",
     "DistributionConflict",
     "DistributionMissing",
     "EntryUnsupported",
@@ -514,3 +515,11 @@ class RootInvalid(Problem):
     kind: ClassVar[Kind] = Kind.UNTRUSTED
     code: ClassVar[str] = "trust-root-invalid"
     hint = "Sign it with enough keys of the present root and of the new one: chainward trust tuf rotate-root"
+
+
+class CheckpointOutdated(Problem):
+    """The bundle proves its entry in an older state of the log than the verifier knows of, or in none."""
+
+    kind: ClassVar[Kind] = Kind.UNTRUSTED
+    code: ClassVar[str] = "checkpoint-outdated"
+    hint = "Get a newer proof of the same entry from the log, or sign again; a log that shrank was rolled back."

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from chainward.formats.intoto import Statement
     from chainward.kernel.name import RepositoryName, RepositoryPattern
     from chainward.keys.model import PublicKey
+    from chainward.trust.checkpoints import CheckpointDemands
     from chainward.trust.identity import Identity, IdentityMatch
     from chainward.trust.revocations import SignatureRevocation
 
@@ -122,6 +123,7 @@ class TrustRoot:
     signers: tuple[TrustedSigner, ...]
     material: TrustMaterial
     revocations: tuple[SignatureRevocation, ...] = ()
+    checkpoints: CheckpointDemands | None = None
     _keys: dict[str, TrustedSigner] = field(init=False, repr=False, compare=False)
     _identities: tuple[TrustedSigner, ...] = field(init=False, repr=False, compare=False)
 

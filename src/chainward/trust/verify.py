@@ -4,14 +4,16 @@
 what the platform believes of whom. The checks run in this order, and the first that fails is the answer:
 
 1. everything that proving checks, in its order; a key is looked up among the trusted signers (``signer-unknown``);
-2. ``signature-revoked``: neither its certificate, identity, key nor log entry was revoked for that time;
-3. ``signer-unknown``: some trusted signer means the identity in the certificate;
-4. ``signer-distrusted``: one of them is trusted, or was when the signature was proven to exist;
-5. ``bundle-malformed``: what was signed is an in-toto statement (or a file); strangers' payloads are never parsed;
-6. ``subject-mismatch``: it is about the digest in question;
-7. ``signer-not-allowed``: one of them may say this kind of thing, about this repository: the wrong attestor's valid
+2. ``checkpoint-outdated``, ``checkpoint-not-witnessed``: the checkpoint is as recent, and as well witnessed, as the
+   verifier demands (:mod:`chainward.trust.checkpoints`);
+3. ``signature-revoked``: neither its certificate, identity, key nor log entry was revoked for that time;
+4. ``signer-unknown``: some trusted signer means the identity in the certificate;
+5. ``signer-distrusted``: one of them is trusted, or was when the signature was proven to exist;
+6. ``bundle-malformed``: what was signed is an in-toto statement (or a file); strangers' payloads are never parsed;
+7. ``subject-mismatch``: it is about the digest in question;
+8. ``signer-not-allowed``: one of them may say this kind of thing, about this repository: the wrong attestor's valid
    signature is a failed check;
-8. ``statement-unpublished``, ``statement-replayed``: it was first published in this repository, or one of them is
+9. ``statement-unpublished``, ``statement-replayed``: it was first published in this repository, or one of them is
    believed in all of its repositories (:mod:`chainward.trust.published`).
 
 Each check keeps only those signers that pass it, so the verified value names exactly those for whom all of it holds.
@@ -167,14 +169,14 @@ def verify_artifact(
 def made_of(proven: Proven) -> Made:
     """Return what revocations ask of a proven signature."""
     signer = proven.signer
-    is_certificate = isinstance(signer, ProvenCertificate)
+    certificate = signer if isinstance(signer, ProvenCertificate) else None
     return Made(
         key=signer.public_key.fingerprint,
-        certificate=signer.fingerprint if is_certificate else "",
-        identity=signer.identity if is_certificate else None,
+        certificate="" if certificate is None else certificate.fingerprint,
+        identity=None if certificate is None else certificate.identity,
         log_origin=proven.log.origin,
         log_index=proven.log_index,
-        earliest=signer.not_before if is_certificate else None,
+        earliest=None if certificate is None else certificate.not_before,
         latest=proven.signed_at,
     )
 
@@ -187,6 +189,8 @@ def _believe(data: bytes, root: TrustRoot, held: HeldEntries | None, thresholds:
         return None if signer is None else signer.public_key
 
     proven = prove_bundle(data, root.material, find_key=find_key, thresholds=thresholds, held=held)
+    if root.checkpoints is not None:
+        root.checkpoints.check(proven)
     if root.revocations:
         revocation = revocation_of(made_of(proven), root.revocations)
         if revocation is not None:
@@ -202,21 +206,21 @@ def _believe(data: bytes, root: TrustRoot, held: HeldEntries | None, thresholds:
 
 
 def _known(proven: Proven, root: TrustRoot) -> tuple[TrustedSigner, ...]:
-    match proven.signer:
-        case ProvenKey(public_key=key):
-            found = root.signer(key.fingerprint)
-            known = () if found is None else (found,)
-        case ProvenCertificate(identity=identity):
-            known = root.signers_of(identity)
-            if not known:
-                raise SignerUnknown(
-                    f"signed by a stranger: {identity.subject[:300]}, for whom {identity.issuer[:300]} vouches, "
-                    "is not trusted here",
-                    details={"identity": identity.subject, "issuer": identity.issuer},
-                    hint=f"Ask an admin to trust this identity: {trust_command(identity)}",
-                )
+    """Return the signers who are the key, or mean the identity, at least one."""
+    if isinstance(proven.signer, ProvenKey):
+        found = root.signer(proven.signer.fingerprint)
+        if found is None:
+            raise SignerUnknown(f"signed by a stranger: key sha256:{proven.signer.fingerprint} is not trusted here")
+        return (found,)
+    identity = proven.signer.identity
+    known = root.signers_of(identity)
     if not known:
-        raise SignerUnknown("signed by a stranger")
+        raise SignerUnknown(
+            f"signed by a stranger: {identity.subject[:300]}, for whom {identity.issuer[:300]} vouches, "
+            "is not trusted here",
+            details={"identity": identity.subject, "issuer": identity.issuer},
+            hint=f"Ask an admin to trust this identity: {trust_command(identity)}",
+        )
     return known
 
 
