@@ -5,12 +5,10 @@ An answer is bytes of a bounded length and nothing more: whether a cosignature h
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING, Final
 
 from chainward.adapters.published import PublishedUnavailable
 from chainward.formats.errors import Malformed
-from chainward.formats.note import MAX_NOTE
 from chainward.formats.witness import SIZE_MEDIA_TYPE, parse_size
 from chainward.ledger.witness import WitnessAhead, WitnessRefused, WitnessUnreachable
 
@@ -28,7 +26,6 @@ _MEANINGS: Final = {
 }
 _OK: Final = 200
 _CONFLICT: Final = 409
-_NOT_FOUND: Final = 404
 
 
 class HttpWitnesses:
@@ -39,7 +36,7 @@ class HttpWitnesses:
 
     def submit(self, witness: NamedWitness, request: bytes) -> bytes:
         """Ask for a cosignature and return the signature lines; raises as WitnessClient says."""
-        answer = self._ask(witness, "POST", "add-checkpoint", _LIMIT, request)
+        answer = self._ask(witness, request)
         if answer.status == _OK:
             return answer.content
         if answer.status == _CONFLICT and answer.media_type == SIZE_MEDIA_TYPE:
@@ -50,20 +47,9 @@ class HttpWitnesses:
             )
         raise WitnessUnreachable(f"witness {witness.name} answers with status {answer.status}")
 
-    def latest(self, witness: NamedWitness, origin: str) -> bytes | None:
-        """Return the checkpoint that the witness last cosigned for a log, None if it never did."""
-        name = hashlib.sha256(origin.encode()).hexdigest()
-        answer = self._ask(witness, "GET", f"{name}/checkpoint", MAX_NOTE, None)
-        if answer.status == _NOT_FOUND:
-            return None
-        if answer.status != _OK:
-            raise WitnessUnreachable(f"witness {witness.name} answers with status {answer.status}")
-        return answer.content
-
-    def _ask(self, witness: NamedWitness, method: str, path: str, limit: int, body: bytes | None) -> OutsideAnswer:
-        url = f"{witness.url.rstrip('/')}/{path}"
+    def _ask(self, witness: NamedWitness, request: bytes) -> OutsideAnswer:
         try:
-            return self._outside.ask(method, url, limit=limit, body=body)
+            return self._outside.ask("POST", f"{witness.url.rstrip('/')}/add-checkpoint", limit=_LIMIT, body=request)
         except PublishedUnavailable as problem:
             raise WitnessUnreachable(f"witness {witness.name}: {problem}") from problem
 

@@ -44,10 +44,6 @@ class WitnessClient(Protocol):
         """
         ...
 
-    def latest(self, witness: NamedWitness, origin: str) -> bytes | None:
-        """Return the checkpoint that the witness last cosigned for a log, None if it never did."""
-        ...
-
 
 class WitnessStore(Protocol):
     """What a platform remembers as a witness of others, and of the witnesses of its own logs. Any thread may read."""
