@@ -8,7 +8,9 @@ promise of the log may stand alone, which is another value (:class:`PromisedEntr
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -300,7 +302,37 @@ def decode_log_entry(data: bytes) -> LogEntry:
 
 def encode_log_entry(entry: LogEntry) -> bytes:
     """Write a log's answer; every member is present, because some clients miss those with default values."""
-    return deterministic_json(_entry_members(entry))
+    if entry.promise or (entry.kind, entry.version) != ("hashedrekord", "0.0.2"):
+        return deterministic_json(_entry_members(entry))
+    proof = entry.proof
+    return _LOG_ENTRY % (
+        _base64(entry.body),
+        _quoted(proof.checkpoint),
+        b'","'.join(map(_base64, proof.hashes)).join((b'"', b'"')) if proof.hashes else b"",
+        proof.log_index,
+        _base64(proof.root),
+        proof.tree_size,
+        entry.integrated_time,
+        _base64(entry.log_id),
+        entry.log_index,
+    )
+
+
+# What a signature log answers thousands of times a second: the same bytes as those of _entry_members, written out.
+_LOG_ENTRY: Final = (
+    b'{"canonicalizedBody":"%b","inclusionProof":{"checkpoint":{"envelope":%b},"hashes":[%b],"logIndex":"%d",'
+    b'"rootHash":"%b","treeSize":"%d"},"integratedTime":"%d","kindVersion":{"kind":"hashedrekord","version":"0.0.2"},'
+    b'"logId":{"keyId":"%b"},"logIndex":"%d"}'
+)
+
+
+def _base64(data: bytes) -> bytes:
+    return b2a_base64(data, newline=False)
+
+
+@lru_cache(maxsize=64)
+def _quoted(checkpoint: str) -> bytes:
+    return deterministic_json(checkpoint)
 
 
 def _verifier(material: _WireMaterial) -> tuple[str | None, tuple[bytes, ...]]:

@@ -10,7 +10,6 @@ rounded by the decoder as the target type says; no format here has a member that
 
 from __future__ import annotations
 
-import base64
 import binascii
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -148,7 +147,7 @@ def decode_base64(text: str, *, what: str, url_safe_too: bool = False) -> bytes:
 
 def encode_base64(data: bytes) -> str:
     """Write ``data`` in padded standard base64."""
-    return base64.b64encode(data).decode("ascii")
+    return binascii.b2a_base64(data, newline=False).decode("ascii")
 
 
 def _is_deeper(data: bytes, depth: int) -> bool:

@@ -105,7 +105,7 @@ class Ledger:
         return self._store.inspect()
 
     def notify(self, wake: threading.Event) -> None:
-        """Set ``wake`` after every commit of this process."""
+        """Set ``wake`` after every commit of this process that has facts."""
         self._store.notify(wake)
 
     def close(self) -> None:

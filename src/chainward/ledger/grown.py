@@ -40,12 +40,13 @@ class Grown:
         for level in range(len(frontier.edges)):
             self._tiles[level, frontier.size >> (TILE_HEIGHT * (level + 1))] = b"".join(frontier.edges[level])
         self._rows: dict[tuple[int, int], list[bytes]] = {}
+        self._ranges: dict[tuple[int, int], bytes] = {}
 
     def inclusion(self, index: int) -> Inclusion:
         """Prove a leaf that the commit appended; raises OutOfRange for any other."""
         if not self.first <= index < self.size:
             raise OutOfRange(f"index {index} of log {self.origin} was not appended by this commit")
-        path = inclusion_path(self._rows_of, index, self.size)
+        path = inclusion_path(self._rows_of, index, self.size, self._ranges)
         leaf = self._leaves[index - self.first]
         return Inclusion(self.origin, index, self.size, self.root, tuple(path), leaf, self.checkpoint)
 

@@ -172,7 +172,7 @@ class LedgerStore(Protocol):
         ...
 
     def notify(self, wake: Event) -> None:
-        """Set ``wake`` after every commit of this process; commits of other replicas are not announced."""
+        """Set ``wake`` after every commit with facts of this process; commits of other replicas are not announced."""
         ...
 
     def close(self) -> None:

@@ -126,21 +126,23 @@ class _Tree:
         return rows_above(b"".join(hashes))
 
 
-def inclusion_path(rows: Rows, index: int, size: int) -> list[bytes]:
+def inclusion_path(rows: Rows, index: int, size: int, known: dict[tuple[int, int], bytes] | None = None) -> list[bytes]:
     """Return the siblings on the way from leaf ``index`` to the root of the tree of ``size`` leaves, nearest first.
 
     The way leads through one complete subtree, whose nodes stand in tiles, and from its root along the right edge.
+    ``known`` keeps the hashes along that edge for other proofs in the same tree.
     """
+    known = {} if known is None else known
     edge: list[bytes] = []
     low, high = 0, size
     while (high - low) & (high - low - 1):
         middle = low + _split(high - low)
-        if index < middle:
-            edge.append(_range(rows, middle, high))
-            high = middle
-        else:
-            edge.append(_range(rows, low, middle))
-            low = middle
+        beside = (middle, high) if index < middle else (low, middle)
+        value = known.get(beside)
+        if value is None:
+            value = known[beside] = _range(rows, *beside)
+        edge.append(value)
+        low, high = (low, middle) if index < middle else (middle, high)
     path = _path_within(rows, index, (high - low).bit_length() - 1)
     path.extend(reversed(edge))
     return path

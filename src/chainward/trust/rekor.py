@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from chainward.formats.bundle import InclusionProof, LogEntry
 from chainward.formats.rekor import ENTRY_KIND, ENTRY_VERSION, HashedRekord, canonical_body
 from chainward.keys.errors import KeyUnsupported
-from chainward.keys.model import PublicKey
+from chainward.keys.model import PublicKey, verify_certified
 from chainward.ledger.errors import LogFrozen
 from chainward.trust.errors import EntryUnsupported, LogGenesisMissing
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from chainward.kernel.problem import Problem
+    from chainward.keys.model import Scheme
     from chainward.ledger.commit import Ledger
     from chainward.ledger.model import Receipt
     from chainward.trust.model import TrustedLog
@@ -106,19 +107,19 @@ class Rekor:
 
 def checked_body(request: HashedRekord) -> bytes:
     """Return the leaf of a request whose signature holds; raises as :meth:`Rekor.log_signature` does."""
-    key = _checked_key(request)
-    key.verify_prehashed(request.digest, request.signature)
+    try:
+        scheme = _verified_scheme(request)
+    except KeyUnsupported as problem:
+        raise EntryUnsupported(f"this log does not take the key: {problem.message}") from None
+    if scheme != request.key_details:
+        raise EntryUnsupported(f"the key is a {scheme} key, not {request.key_details[:60]}")
     return canonical_body(request)
 
 
-def _checked_key(request: HashedRekord) -> PublicKey:
-    try:
-        if request.certificate_der:
-            key = PublicKey.from_certificate(request.certificate_der)
-        else:
-            key = PublicKey.from_der(request.public_key_der)
-    except KeyUnsupported as problem:
-        raise EntryUnsupported(f"this log does not take the key: {problem.message}") from None
-    if key.scheme != request.key_details:
-        raise EntryUnsupported(f"the key is a {key.scheme} key, not {request.key_details[:60]}")
-    return key
+def _verified_scheme(request: HashedRekord) -> Scheme:
+    if request.certificate_der:
+        return verify_certified(request.certificate_der, request.digest, request.signature)
+    key = PublicKey.from_der(request.public_key_der)
+    if key.scheme == request.key_details:  # else it is refused for that, not for the digest of another length
+        key.verify_prehashed(request.digest, request.signature)
+    return key.scheme

@@ -356,7 +356,7 @@ class SqlLedgerStore:
             yield SqlAuditView(connection)
 
     def notify(self, wake: threading.Event) -> None:
-        """Set ``wake`` after every commit of this process."""
+        """Set ``wake`` after every commit of this process that has facts."""
         self._writer.notify(wake)
 
     def close(self) -> None:

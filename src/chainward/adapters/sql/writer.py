@@ -26,6 +26,7 @@ from chainward.adapters.sql.errors import DatabaseUnavailable
 from chainward.kernel.problem import Problem
 from chainward.ledger.errors import CommitUncertain, LedgerBusy, LedgerClosed, WriteFailed
 from chainward.ledger.logs import FreezeLog, OpenLog
+from chainward.ledger.model import Receipt
 from chainward.ledger.proofs import leaf_hash
 
 if TYPE_CHECKING:
@@ -37,14 +38,14 @@ if TYPE_CHECKING:
     from chainward.adapters.sql.database import Database
     from chainward.kernel.instant import Clock
     from chainward.ledger.frontier import Frontier
-    from chainward.ledger.model import Receipt, Unit, Write
+    from chainward.ledger.model import Unit, Write
     from chainward.ledger.ports import CheckpointSigners
 
 __all__ = ["Handler", "Scope", "Writer"]
 
 _BATCH: Final = 512
 _QUEUE: Final = 4096  # patient units that may wait; more would not be durable before their clients give up
-_SHARE: Final = 64  # patient units that are worth a durable write of their own
+_SHARE: Final = 128  # patient units that are worth a durable write of their own
 _SHARE_SECONDS: Final = 0.008  # the longest that patient units wait for each other
 
 
@@ -109,7 +110,7 @@ class Writer:
                 self._changed.notify()
 
     def notify(self, wake: threading.Event) -> None:
-        """Set ``wake`` after every commit from now on."""
+        """Set ``wake`` after every commit with facts from now on."""
         with self._changed:
             self._wakes = (*self._wakes, wake)
 
@@ -148,8 +149,9 @@ class Writer:
             answers = [problem] * len(batch)
         for item, answer in zip(batch, answers, strict=True):
             item.done(_own(answer) if isinstance(answer, Problem) else answer)
-        for wake in self._wakes:
-            wake.set()
+        if any(isinstance(answer, Receipt) and answer.facts for answer in answers):  # followers follow facts
+            for wake in self._wakes:
+                wake.set()
 
     def _transact(self, pending: list[_Pending]) -> list[Receipt | Problem]:
         with self._database.writer.connect() as connection:

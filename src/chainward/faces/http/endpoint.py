@@ -17,7 +17,6 @@ from chainward.access.model import Principal
 from chainward.faces.http.answers import Answer, send_answer
 from chainward.faces.http.auth import authenticate
 from chainward.faces.http.errors import InternalError, MethodNotAllowed, ParameterInvalid
-from chainward.faces.http.problems import accepts_problems
 from chainward.faces.http.requests import Call, check_media_type, declared_length, has_nul, read_body
 from chainward.faces.http.routes import Needs, Reach
 from chainward.faces.http.trace import trace_of
@@ -58,7 +57,7 @@ class PathEndpoint:
             raise MethodNotAllowed(f"only {allowed} is possible here", headers={"Allow": allowed})
         trace = trace_of(scope)
         trace.route, trace.page = route.path, route.page
-        trace.sigstore = route.sigstore and not accepts_problems(scope)
+        trace.sigstore = route.sigstore
         answer = await self._answer(route, scope, receive)
         await send_answer(answer, send, head=scope["method"] == "HEAD")
 

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from chainward.faces.http.answers import send_answer
 from chainward.faces.http.errors import HttpProblem, InternalError, MethodNotAllowed, RouteUnknown, ShuttingDown
-from chainward.faces.http.problems import answer_of, sigstore_answer_of
+from chainward.faces.http.problems import accepts_problems, answer_of, sigstore_answer_of
 from chainward.faces.http.trace import Trace, request_id_of
 from chainward.kernel.problem import Kind, Problem
 
@@ -86,8 +86,9 @@ class Traffic:
         return 0
 
 
-def _told(problem: Problem, trace: Trace) -> Answer:
-    return (sigstore_answer_of if trace.sigstore else answer_of)(problem, trace.request_id)
+def _told(problem: Problem, trace: Trace, scope: Scope) -> Answer:
+    in_their_words = trace.sigstore and not accepts_problems(scope)
+    return (sigstore_answer_of if in_their_words else answer_of)(problem, trace.request_id)
 
 
 class Envelope:
@@ -141,7 +142,7 @@ class Envelope:
             if trace.status:  # the answer has begun: ending it early is all that is left
                 raise
             page = trace.page and problem.kind is not Kind.INTERNAL
-            answer = self._error_page(problem, trace) if page else _told(problem, trace)
+            answer = self._error_page(problem, trace) if page else _told(problem, trace, scope)
             await send_answer(answer, send, head=scope["method"] == "HEAD")
 
     def _check_open(self, scope: Scope) -> None:

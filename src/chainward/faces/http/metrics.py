@@ -40,16 +40,26 @@ class Metrics:
         )
         self._problems = Counter("chainward_problems", "Problems told to callers.", ("code",), registry=self.registry)
         self._gauges: dict[str, tuple[Gauge, Callable[[], float]]] = {}
+        self._known: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self._lock = threading.Lock()
         ProcessCollector(namespace="chainward", registry=self.registry)
 
     def observe(self, method: str, trace: Trace, seconds: float) -> None:
         """Count one answered request."""
-        method = method if method in _METHODS else "OTHER"
-        self._requests.labels(method, trace.route, str(trace.status)).inc()
-        self._seconds.labels(trace.route).observe(seconds)
+        counter, histogram = self._of(method if method in _METHODS else "OTHER", trace.route, trace.status)
+        counter.inc()
+        histogram.observe(seconds)
         if trace.code:
             self._problems.labels(trace.code).inc()
+
+    def _of(self, method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+        """Return what counts such requests; kept, because finding it costs more than counting."""
+        key = (method, route, status)
+        known = self._known.get(key)
+        if known is None:
+            known = self._requests.labels(method, route, str(status)), self._seconds.labels(route)
+            self._known[key] = known
+        return known
 
     def gauge(self, name: str, description: str, read: Callable[[], float]) -> None:
         """Show a number that is read whenever somebody asks for the metrics."""

@@ -6,10 +6,9 @@ since a misspelt ``enviroment`` must not silently mean the default.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
-
-import anyio
 
 from chainward.faces.http.errors import (
     BodyTooLarge,
@@ -145,12 +144,14 @@ async def read_body(scope: Scope, receive: Receive, *, limit: int, seconds: floa
     length = declared_length(scope)
     if length is not None and length > limit:
         raise BodyTooLarge(f"a body of {length} bytes is more than the {limit} allowed", details={"limit": limit})
-    with anyio.move_on_after(seconds):
-        return await _collect(receive, limit)
-    raise BodyTooSlow(f"the body did not arrive within {seconds:g} seconds")
+    try:
+        async with asyncio.timeout(seconds):
+            return await _collect(receive, limit, length)
+    except TimeoutError:
+        raise BodyTooSlow(f"the body did not arrive within {seconds:g} seconds") from None
 
 
-async def _collect(receive: Receive, limit: int) -> bytes:
+async def _collect(receive: Receive, limit: int, length: int | None) -> bytes:
     chunks: list[bytes] = []
     size = 0
     while True:
@@ -162,5 +163,5 @@ async def _collect(receive: Receive, limit: int) -> bytes:
         if size > limit:
             raise BodyTooLarge(f"the body is larger than the {limit} bytes allowed", details={"limit": limit})
         chunks.append(chunk)
-        if not message.get("more_body", False):
+        if size == length or not message.get("more_body", False):
             return b"".join(chunks)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = ["AddressInUse", "CertificateUnusable", "serve"]
 
 _BACKLOG: Final = 1024
+_COLLECT_AFTER: Final = 50_000
 _STARTING: Final = 0.02
 _HEADER_MILLISECONDS: Final = 10_000
 _GRANIAN_LOGS: Final = {"handlers": {}, "loggers": {"_granian": {"handlers": [], "level": "ERROR", "propagate": True}}}
@@ -82,10 +84,22 @@ def serve(config: Config, ready: Callable[[str], None] | None = None) -> None:
     try:
         app = create_app(platform, logger)
         platform.start()
+        _spare_the_collector()
         uvloop.run(_run(platform, app, logger, ready))
     finally:
         platform.close()
         logger.info("stopped")
+
+
+def _spare_the_collector() -> None:
+    """Leave what was made while starting out of garbage collection, and look at the rest less often.
+
+    A request makes hundreds of objects, and hardly any in a cycle; with the usual thresholds the collector looked
+    through everything that is alive after every few requests (measured: 6 % of the CPU of a busy server).
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(_COLLECT_AFTER, 20, 50)
 
 
 def check_address(host: str, port: int) -> None:
