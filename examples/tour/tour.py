@@ -179,9 +179,8 @@ def _look_into(stage: Stage, paths: list[Path]) -> None:
     certificate = load_certificate(bundle.certificates[0])
     identity = identity_of(certificate)
     minutes = (certificate.not_valid_after_utc - certificate.not_valid_before_utc).total_seconds() / 60
-    stage.prove(
-        "Nobody keeps a key", f"certified for {minutes:.0f} minutes: {identity.subject}, says {identity.issuer}"
-    )
+    who = f"{identity.subject}, for whom {identity.issuer} vouches"
+    stage.prove("Nobody keeps a key", f"a key certified for {minutes:.0f} minutes signed as {who}")
     [promise] = scts_of(bundle.certificates[0])
     stamp = decode_response(bundle.timestamps[0])
     stage.prove(
