@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_SCHEMES = {"p256": "ECDSA_P256_SHA256", "ed25519": "ED25519"}
+_SCHEMES = {
+    "p256": "ECDSA_P256_SHA256",
+    "p384": "ECDSA_P384_SHA384",
+    "p521": "ECDSA_P521_SHA512",
+    "rsa2048": "RSA_2048",
+    "rsa3072": "RSA_3072",
+    "rsa4096": "RSA_4096",
+    "ed25519": "ED25519",
+}
 
 
 @click.group("keys")
