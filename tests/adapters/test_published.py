@@ -53,7 +53,7 @@ def served(answer: Callable[[str], Answer]) -> Iterator[tuple[str, list[str]]]:
             """Keep the output of tests clean."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}", asked
