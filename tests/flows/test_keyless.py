@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import httpx
@@ -18,7 +20,6 @@ from chainward.formats.intoto import SLSA_PROVENANCE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 SETTINGS: Final = "[trust]\ndevelopment_issuer = true\n"
 CI: Final = "https://ci.example.org/shop/web"
@@ -218,3 +219,18 @@ def test_a_tuf_root_that_was_given_is_believed_from_the_first_contact_on(place: 
     (tmp_path / "root.json").write_text(json.dumps(document))
     done = desk.run("sign", path, "--identity-token", "@ci.jwt", "--json", expect=1)
     assert done.code == "trust-pin-broken"
+
+
+def test_the_guide_works_as_it_is_written(place: Desk) -> None:
+    """Every console block of the how-to page, typed into one shell by an admin."""
+    page = (Path(__file__).parents[2] / "docs/how-to/sign-keyless.md").read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"^```console\n(.*?)^```", page, re.DOTALL | re.MULTILINE))
+    commands = [line.removeprefix("$ ") for line in blocks.replace("\\\n", " ").splitlines()]
+    assert len(commands) == 5
+    folder = place.folder / "guide"
+    folder.mkdir()
+    (folder / "release.tar.gz").write_bytes(b"content")
+    known = {"CHAINWARD_URL": place.url, "CHAINWARD_TOKEN": place.token}
+    done = bare("-exc", "\n".join(commands), cwd=folder, executable=("/bin/sh",), **known)
+    assert done.status == 0, done
+    assert "verified" in done.out
