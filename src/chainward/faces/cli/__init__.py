@@ -79,10 +79,10 @@ Exit status:
 Environment:
   CHAINWARD_URL                  the platform   [http://127.0.0.1:8420]
   CHAINWARD_TOKEN_FILE           file with the API token (or CHAINWARD_TOKEN)
-  CHAINWARD_KEY                  private key that signs; without one an identity does
-  CHAINWARD_IDENTITY_TOKEN       its token, where no CI system or cluster offers one
-  CHAINWARD_TUF_ROOT             root of trust to begin with, instead of the one met first
-  CHAINWARD_TRUST_FOLDER         where roots are pinned   [~/.local/share/chainward/trust]
+  CHAINWARD_KEY                  private key; without one an identity signs
+  CHAINWARD_IDENTITY_TOKEN       token of that identity
+  CHAINWARD_TUF_ROOT             root of trust to begin with
+  CHAINWARD_TRUST_FOLDER         where roots that were met first are pinned
   CHAINWARD_KEY_PASSPHRASE_FILE  file with its passphrase
 
 \b
