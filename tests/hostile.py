@@ -22,7 +22,7 @@ from tools.docs_problems import problems
 from chainward.access.model import Permission
 from chainward.faces.http.oci.app import _TRANSLATORS
 from chainward.faces.http.oci.call import Place
-from chainward.faces.http.problems import STATUS
+from chainward.faces.http.problems import documented_status
 from chainward.faces.http.routes import Needs, Public, Reach
 from chainward.formats.oci import MAX_MANIFEST
 
@@ -259,6 +259,8 @@ def hold(answer: httpx.Response, door: Door, *secrets: str) -> str:
         assert re.fullmatch(r"[A-Z_]+", error["code"]), where
         assert error["message"], where
         document = error["detail"]
+    elif isinstance(document.get("code"), int):
+        return _hold_as_sigstore_does(answer, document, where)
     else:
         assert answer.headers["content-type"] == _PROBLEM, where
         assert document["status"] == answer.status_code, where
@@ -270,10 +272,23 @@ def hold(answer: httpx.Response, door: Door, *secrets: str) -> str:
     return str(document["code"])
 
 
+def _hold_as_sigstore_does(answer: httpx.Response, document: dict[str, Any], where: str) -> str:
+    """Check a problem in the words of grpc-gateway, as clients of Sigstore read it."""
+    assert set(document) == {"code", "message", "details"}, where
+    assert answer.headers["content-type"] == "application/json", where
+    assert document["message"], where
+    (info,) = document["details"]
+    assert info["metadata"]["hint"], where
+    assert info["metadata"]["request_id"] == answer.headers["x-request-id"], where
+    untrusted = answer.status_code == HTTPStatus.BAD_REQUEST  # upstream has no other word for it
+    assert _documented()[info["reason"]] in {answer.status_code, HTTPStatus.UNPROCESSABLE_ENTITY * untrusted}, where
+    return str(info["reason"])
+
+
 @cache
 def _documented() -> dict[str, int]:
     """Return the status that the documentation gives each code."""
-    return {kind.code: getattr(kind, "status", STATUS[kind.kind]) for kind in problems()}
+    return {kind.code: documented_status(kind) for kind in problems()}
 
 
 def footprint(folder: Path) -> dict[str, int]:

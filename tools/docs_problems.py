@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import chainward
 from chainward.faces.cli.exits import EXIT_STATUS
 from chainward.faces.http.errors import HttpProblem
-from chainward.faces.http.problems import STATUS
+from chainward.faces.http.problems import documented_status
 from chainward.kernel.problem import Problem
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def render() -> str:
     """Return the page."""
     rows = []
     for kind in problems():
-        status = kind.status if issubclass(kind, HttpProblem) else STATUS[kind.kind]
+        status = documented_status(kind)
         meaning = (kind.__doc__ or "").split("\n\n", 1)[0]
         cells = (f"`{kind.code}`", kind.kind.value, str(status), str(EXIT_STATUS[kind.kind]))
         rows.append(f"| {' | '.join(cells)} | {_cell(meaning)} | {_cell(kind.hint)} |")

@@ -29,6 +29,7 @@ __all__ = [
     "accepts_problems",
     "answer_of",
     "document_of",
+    "documented_status",
     "sigstore_answer_of",
     "status_of",
 ]
@@ -83,9 +84,14 @@ _RPC_CODES: Final = {
 
 def status_of(problem: Problem) -> int:
     """Return the HTTP status of a problem."""
-    if isinstance(problem, HttpProblem):
-        return problem.status
-    return _STATUS_OF_CODE.get(problem.code, STATUS[problem.kind])
+    return documented_status(type(problem))
+
+
+def documented_status(kind: type[Problem]) -> int:
+    """Return the HTTP status of a class of problems."""
+    if issubclass(kind, HttpProblem):
+        return kind.status
+    return _STATUS_OF_CODE.get(kind.code, STATUS[kind.kind])
 
 
 def accepts_problems(scope: Scope) -> bool:
