@@ -5,121 +5,34 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass, replace
-from functools import cache
-from typing import Any
+from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
+from tests.trust.legacy_layers import IMAGE, Made, attestation, payload_about, signature, world
 from tests.trust.sigstore_world import (
     ARTIFACT,
     ISSUER,
     NOON,
     START,
-    STATEMENT,
     SUBJECT,
     World,
     b64,
     new_key,
-    old_dsse,
-    old_hashedrekord,
-    old_intoto,
     pem_of,
 )
 
-from chainward.formats.cosign import SIMPLE_SIGNING, LegacyLayer, bundle_of_layer, decode_simple_signing, legacy_tags
-from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO, pae
+from chainward.formats.cosign import LegacyLayer, bundle_of_layer, decode_simple_signing, legacy_tags
 from chainward.formats.errors import Malformed, TooLarge
 from chainward.kernel.digest import Digest, InvalidDigest
 from chainward.kernel.name import RepositoryName, RepositoryPattern
 from chainward.kernel.problem import Problem
-from chainward.keys.local import PrivateKey
 from chainward.trust.errors import BundleMalformed, LogEntryMissing, SignerNotAllowed, SubjectMismatch
 from chainward.trust.identity import IdentityMatch
 from chainward.trust.legacy import verify_legacy
 from chainward.trust.model import TrustedSigner, TrustRoot, VerifiedArtifact, VerifiedStatement
 
-IMAGE = Digest.of(ARTIFACT)
 SHOP = RepositoryName("shop/web")
-DSSE = "application/vnd.dsse.envelope.v1+json"
-
-
-@cache
-def world() -> World:
-    return World()
-
-
-@dataclass(frozen=True)
-class Made:
-    layer: LegacyLayer
-    key: PrivateKey
-
-
-def payload_about(digest: Digest, **changes: Any) -> bytes:
-    critical = {
-        "identity": {"docker-reference": "registry.example.test/whatever/it/says"},
-        "image": {"docker-manifest-digest": str(digest)},
-        "type": "cosign container image signature",
-    }
-    return json.dumps({"critical": {**critical, **changes}, "optional": None}).encode()
-
-
-def signature(payload: bytes | None = None, *, certified: bool = True) -> Made:
-    """A layer of a ``.sig`` tag: over a payload, logged in Rekor v1, of which only the promise was kept."""
-    content = payload or payload_about(IMAGE)
-    raw = new_key()
-    key = PrivateKey.of(raw)
-    made = key.sign(content)
-    certificate = pem_of(world().certify(raw.public_key())) if certified else b""
-    body = old_hashedrekord(content, made, certificate or key.public_key.pem)
-    annotations = {
-        "dev.cosignproject.cosign/signature": b64(made),
-        "dev.sigstore.cosign/bundle": promised(body, "hashedrekord", "0.0.1"),
-    }
-    if certified:
-        issuer = pem_of(world().material.certificate_authorities[0].certificates[0].public_bytes(_der()))
-        annotations |= {
-            "dev.sigstore.cosign/certificate": certificate.decode(),
-            "dev.sigstore.cosign/chain": issuer.decode(),
-        }
-    return Made(LegacyLayer(SIMPLE_SIGNING, content, annotations), key)
-
-
-def attestation(kind: str = "intoto") -> Made:
-    """A layer of an ``.att`` tag: an envelope."""
-    raw = new_key()
-    key = PrivateKey.of(raw)
-    made = key.sign(pae(PAYLOAD_TYPE_INTOTO, STATEMENT))
-    certificate = pem_of(world().certify(raw.public_key()))
-    make, version = {"intoto": (old_intoto, "0.0.2"), "dsse": (old_dsse, "0.0.1")}[kind]
-    envelope = {
-        "payload": b64(STATEMENT),
-        "payloadType": PAYLOAD_TYPE_INTOTO,
-        "signatures": [{"keyid": "", "sig": b64(made)}],
-    }
-    annotations = {
-        "dev.cosignproject.cosign/signature": "",
-        "predicateType": "https://example.test/what-it-says-it-is",
-        "dev.sigstore.cosign/bundle": promised(make(STATEMENT, made, certificate), kind, version),
-        "dev.sigstore.cosign/certificate": certificate.decode(),
-    }
-    return Made(LegacyLayer(DSSE, json.dumps(envelope).encode(), annotations), key)
-
-
-def promised(body: bytes, kind: str, version: str) -> str:
-    entry = world().old_log.append(body, kind, version, NOON)
-    told = {
-        "body": base64.b64encode(body).decode(),
-        "integratedTime": entry.integrated_time,
-        "logIndex": entry.log_index,
-        "logID": entry.log_id.hex(),
-    }
-    return json.dumps({"SignedEntryTimestamp": b64(entry.promise), "Payload": told})
-
-
-def _der() -> Any:
-    from cryptography.hazmat.primitives.serialization import Encoding
-
-    return Encoding.DER
 
 
 def root(made: Made | None = None, repositories: str = "shop/**") -> TrustRoot:
@@ -225,7 +138,7 @@ def test_a_promise_with_another_time_is_refused() -> None:
 def test_a_certificate_of_strangers_is_refused_whatever_chain_comes_with_it() -> None:
     layer, stranger = signature().layer, World()
     forged = annotated(layer, "certificate", pem_of(stranger.certify(new_key().public_key())).decode())
-    chain = pem_of(stranger.issuer.certificate.public_bytes(_der())).decode()
+    chain = pem_of(stranger.issuer.certificate.public_bytes(Encoding.DER)).decode()
     with pytest.raises(Problem) as refused:
         verify(annotated(forged, "chain", chain))
     assert refused.value.code in {"certificate-untrusted", "signature-invalid"}
