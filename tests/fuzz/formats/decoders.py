@@ -22,6 +22,7 @@ from chainward.formats import (
     note,
     oci,
     rekor,
+    rekor_v1,
     rfc3161,
     sct,
     slsa,
@@ -100,6 +101,33 @@ ENTRY = bundle.LogEntry(
     bundle.InclusionProof(7, 12, HASH, (HASH,), "log.example\n12\n"),
     rekor.canonical_body(REKORD),
     b"promise",
+)
+OLD_VERIFIER = codec.encode_base64(b"-----BEGIN PUBLIC KEY-----\nAQID\n-----END PUBLIC KEY-----\n")
+OLD_HASH = {"algorithm": "sha256", "value": HASH.hex()}
+OLD_ENTRIES = tuple(
+    codec.canonical_json({"apiVersion": version, "kind": kind, "spec": spec})
+    for kind, version, spec in (
+        (
+            "hashedrekord",
+            "0.0.1",
+            {"data": {"hash": OLD_HASH}, "signature": {"content": "AQID", "publicKey": {"content": OLD_VERIFIER}}},
+        ),
+        (
+            "dsse",
+            "0.0.1",
+            {"payloadHash": OLD_HASH, "signatures": [{"signature": "AQID", "verifier": OLD_VERIFIER}]},
+        ),
+        (
+            "intoto",
+            "0.0.2",
+            {
+                "content": {
+                    "envelope": {"signatures": [{"sig": "QVFJRA==", "publicKey": OLD_VERIFIER}]},
+                    "payloadHash": OLD_HASH,
+                }
+            },
+        ),
+    )
 )
 MESSAGE = bundle.MessageSignature("SHA2_256", HASH, b"signature")
 LOG_KEY = trusted_root.LogKey(
@@ -193,6 +221,7 @@ DECODERS = (
     ),
     Decoder("log entry", bundle.decode_log_entry, (bundle.encode_log_entry(ENTRY),)),
     Decoder("rekor body", rekor.parse_body, (rekor.canonical_body(REKORD),)),
+    Decoder("rekor v1 body", rekor_v1.decode_v1_body, OLD_ENTRIES),
     Decoder("rekor request", rekor.decode_entry_request, (rekor.encode_entry_request(REKORD),)),
     Decoder(
         "trusted root",
