@@ -110,3 +110,19 @@ def test_a_monitor_is_told_which_log(desk: Desk, tmp_path: Path) -> None:
     state.write_text("{}", encoding="utf-8")
     words = ("log", "monitor", "--key", log["verifier_key"], "--state", str(state), "--json")
     assert desk.run(*words, expect=2).code == "input-malformed"
+
+
+def test_a_bundle_gets_a_proof_that_the_witness_vouches_for(desk: Desk, own_witness: str, shipped: str) -> None:
+    del shipped
+    log = log_of(desk)
+    desk.run("witness", "submit", expect=None)
+    words = ("witness", "prove", "1.0/provenance.sigstore.json", "-o", "witnessed.json")
+    told = desk.ask(*words, "--key", log["verifier_key"])
+    assert told["size"] >= int(log["size"])
+    (entry,) = json.loads((desk.folder / "witnessed.json").read_text(encoding="utf-8"))["verificationMaterial"][
+        "tlogEntries"
+    ]
+    checkpoint = entry["inclusionProof"]["checkpoint"]["envelope"]
+    assert own_witness.partition("+")[0] in checkpoint
+    again = desk.run("witness", "prove", "witnessed.json", "-o", "other.json", "--json", expect=2)
+    assert again.code == "log-not-named"

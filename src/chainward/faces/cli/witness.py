@@ -12,6 +12,7 @@ import click
 
 from chainward import workbench
 from chainward.faces.cli.answers import CosignedLog, CosignedLogs, NamedWitness, Splits, Submissions, WitnessNames
+from chainward.faces.cli.log_watch import keys_of
 from chainward.faces.cli.output import emit, json_option, say, table
 from chainward.faces.cli.session import platform_options
 
@@ -184,3 +185,53 @@ def check(origin: str, keys: tuple[str, ...], threshold: int | None, at: Platfor
     answer = {"origin": cosigned.checkpoint.origin, "size": cosigned.checkpoint.size, "root": root, "witnesses": by}
     lines = [f"{cosigned.checkpoint.origin}: size {cosigned.checkpoint.size}, root {root}"]
     emit(as_json, answer, lines + [f"cosigned by {each['witness']} at {each['at']}" for each in by])
+
+
+@command.command()
+@click.argument("bundle", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The new bundle.")
+@click.option("--key", "keys", multiple=True, help="Verifier key of the log, or a file with it; repeatable.")
+@click.option(
+    "--trusted-root",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Take the keys of the log from this trusted root.",
+)
+@click.option("--origin", help="Origin of the log.  [default: the name of the key]")
+@click.option("--url", envvar="CHAINWARD_URL", default="http://127.0.0.1:8420", show_default=True, help="The platform.")
+@click.option(
+    "--ca", "authority", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="CA bundle (PEM)."
+)
+@json_option
+def prove(
+    *,
+    bundle: Path,
+    output: Path,
+    keys: tuple[str, ...],
+    trusted_root: Path | None,
+    origin: str | None,
+    url: str,
+    authority: Path | None,
+    as_json: bool,
+) -> None:
+    """Prove the entry of BUNDLE under the newest witnessed checkpoint, for verifiers that demand witnesses.
+
+    Nothing is signed anew: the proof is computed here, from the public tiles of the log. Needs no token.
+    """
+    from chainward.formats.bundle import MAX_BUNDLE
+    from chainward.formats.checkpoint import parse_checkpoint
+    from chainward.formats.note import parse_note
+    from chainward.trust.reprove import reprove
+
+    workbench.check_output(output)
+    origin, known = keys_of(keys, trusted_root, origin)
+    prefix = f"{url.rstrip('/')}/log/{quote(origin, safe='')}"
+    note = workbench.published_file(f"{prefix}/witnessed-checkpoint", authority)
+    with workbench.published_log(prefix, authority) as log:
+        content = reprove(workbench.read_bytes(bundle, MAX_BUNDLE), log, note, origin, known)
+    workbench.write_bytes(output, content)
+    size = parse_checkpoint(parse_note(note).text).size
+    emit(
+        as_json,
+        {"origin": origin, "size": size, "bundle": str(output)},
+        [f"{output}: proven at size {size} of {origin}"],
+    )
