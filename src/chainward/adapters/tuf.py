@@ -137,7 +137,8 @@ class _Signing(TufSigner):
     @classmethod
     def from_priv_key_uri(cls, priv_key_uri: str, public_key: Key, secrets_handler: object = None) -> TufSigner:
         """Refuse: keys come from our own references, never from a URI in metadata."""
-        raise NotImplementedError(priv_key_uri, public_key, secrets_handler)
+        del priv_key_uri, secrets_handler
+        raise KeyUnsupported(f"the key {public_key.keyid[:16]} is not opened by a URI")
 
 
 def _signed(content: Kind, signers: Sequence[Signer]) -> Metadata[Kind]:
