@@ -308,7 +308,7 @@ def _decoded(answer: Answer, shape: type[_WireSigned]) -> _WireSigned:
 def _der(pem: str, answer: Answer) -> bytes:
     try:
         return x509.load_pem_x509_certificate(pem.encode("ascii")).public_bytes(Encoding.DER)
-    except ValueError:  # UnicodeEncodeError among them
+    except (ValueError, x509.InvalidVersion):  # UnicodeEncodeError among them
         raise ServiceAnswerUnexpected(f"{answer.url} answered with a certificate that is none") from None
 
 

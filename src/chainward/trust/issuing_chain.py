@@ -120,7 +120,7 @@ def requested_key(request: bytes) -> PublicKey:
     try:
         parsed = x509.load_pem_x509_csr(request)
         is_signed = parsed.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
         raise AuthorityChainInvalid("this is not a certificate request") from None
     if not is_signed:
         raise AuthorityChainInvalid("the certificate request is not signed by its own key")
@@ -158,7 +158,7 @@ def certificate_from_pem(pem: bytes) -> bytes:
         raise AuthorityChainInvalid(f"{len(pem)} bytes are too many for a certificate")
     try:
         return x509.load_pem_x509_certificate(pem).public_bytes(Encoding.DER)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise AuthorityChainInvalid("this is not a certificate in PEM") from None
 
 
@@ -195,7 +195,7 @@ def _certificate(der: bytes) -> x509.Certificate:
         raise AuthorityChainInvalid(f"{len(der)} bytes are too many for a certificate")
     try:
         return x509.load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise AuthorityChainInvalid("these bytes are not a certificate") from None
 
 

@@ -72,7 +72,7 @@ def _requested(pem: bytes) -> PublicKey:
     try:
         request = x509.load_pem_x509_csr(pem)
         public = request.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    except (ValueError, UnsupportedAlgorithm):
+    except (ValueError, x509.InvalidVersion, UnsupportedAlgorithm):
         raise CertificateRequestInvalid("the certificate request cannot be read") from None
     key = _key(lambda: PublicKey.from_der(public))
     if not _is_signed(request):
