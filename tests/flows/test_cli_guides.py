@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 PAGES: Final = Path(__file__).parents[2] / "docs" / "how-to"
-GUIDES: Final = ("run-the-platform", "ship-an-image", "revoke")
+GUIDES: Final = ("run-the-platform", "ship-an-image", "revoke", "watch-the-logs")
 
 
 def blocks(page: str, language: str) -> list[str]:
