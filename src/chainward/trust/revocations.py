@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from chainward.kernel.instant import rfc3339
 from chainward.ledger.model import Write
@@ -110,6 +110,8 @@ class SignatureRevocation:
                 is_meant = f"{made.log_origin}/{made.log_index}" == self.target
             case RevokedBy.IDENTITY:
                 is_meant = made.identity is not None and self.match is not None and self.match.matches(made.identity)
+            case _:
+                assert_never(self.by)
         return is_meant and not self._is_outside(made)
 
     def _is_outside(self, made: Made) -> bool:

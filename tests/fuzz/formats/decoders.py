@@ -14,6 +14,7 @@ from chainward.formats import (
     bundle,
     checkpoint,
     codec,
+    cosign,
     dsse,
     fulcio,
     image_config,
@@ -185,6 +186,41 @@ INFO = timestamp_info.TimestampInfo(
 REPLIES = tuple(path.read_bytes() for path in sorted(TIMESTAMPS.glob("*.tsr")))
 SCT = sct.SignedCertificateTimestamp(HASH, NOON, b"", b"signature")
 
+SIMPLE_SIGNING = codec.canonical_json(
+    {
+        "critical": {
+            "identity": {"docker-reference": "registry.example/shop/web"},
+            "image": {"docker-manifest-digest": str(DIGEST)},
+            "type": "cosign container image signature",
+        },
+        "optional": {},
+    }
+)
+LEGACY_ENTRY = codec.canonical_json(
+    {
+        "SignedEntryTimestamp": "AA==",
+        "Payload": {
+            "body": codec.encode_base64(OLD_ENTRIES[0]),
+            "integratedTime": 1,
+            "logIndex": 2,
+            "logID": HASH.hex(),
+        },
+    }
+)
+LEGACY_CERTIFICATE = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+
+
+def _legacy(annotation: str) -> Callable[[bytes], object]:
+    """Read an annotation of a legacy layer."""
+
+    def decode(data: bytes) -> bytes:
+        text = data.decode("utf-8", "replace")
+        annotations = {"dev.cosignproject.cosign/signature": "AA==", f"dev.sigstore.cosign/{annotation}": text}
+        return cosign.bundle_of_layer(cosign.LegacyLayer(cosign.SIMPLE_SIGNING, b"{}", annotations))
+
+    return decode
+
+
 DECODERS = (
     Decoder("timestamp response", _response, (*REPLIES, timestamp_request.encode_rejection(2, "no"))),
     Decoder("timestamp token", rfc3161.decode_token, tuple(reply[reply.index(b"\x30\x82", 4) :] for reply in REPLIES)),
@@ -219,6 +255,10 @@ DECODERS = (
             ),
         ),
     ),
+    Decoder("simple signing", cosign.decode_simple_signing, (SIMPLE_SIGNING,)),
+    Decoder("legacy log entry", _legacy("bundle"), (LEGACY_ENTRY,)),
+    Decoder("legacy certificate", _legacy("certificate"), (LEGACY_CERTIFICATE,)),
+    Decoder("legacy timestamp", _legacy("rfc3161timestamp"), (b'{"SignedRFC3161Timestamp":"AA=="}',)),
     Decoder("log entry", bundle.decode_log_entry, (bundle.encode_log_entry(ENTRY),)),
     Decoder("rekor body", rekor.parse_body, (rekor.canonical_body(REKORD),)),
     Decoder("rekor v1 body", rekor_v1.decode_v1_body, OLD_ENTRIES),
