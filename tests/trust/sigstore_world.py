@@ -94,6 +94,14 @@ def usage(*, signs_certificates: bool = False, digital_signature: bool = True) -
 Extension = tuple[x509.ExtensionType, bool]
 
 
+def key_identifiers(public_key: Any, issuer_key: Any) -> list[Extension]:
+    """How certificates name their own key and the one that signed them (RFC 5280 §4.2.1.1 and §4.2.1.2)."""
+    return [
+        (x509.SubjectKeyIdentifier.from_public_key(public_key), False),
+        (x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key), False),
+    ]
+
+
 @dataclass(frozen=True)
 class Holder:
     """A certificate and the key it is about."""
@@ -113,6 +121,7 @@ class Holder:
         hashed: Hash | None = None,
     ) -> x509.Certificate:
         """Return a certificate that this holder signed."""
+        extensions = [*extensions, *key_identifiers(public_key, self.key.public_key())]
         return signed(
             self.key,
             self.certificate.subject,
@@ -165,7 +174,10 @@ def root_holder(
     """A self-signed authority."""
     own = key or new_key()
     name = name_of(common_name)
-    found = authority_extensions() if extensions is None else extensions
+    found = [
+        *(authority_extensions() if extensions is None else extensions),
+        (x509.SubjectKeyIdentifier.from_public_key(own.public_key()), False),
+    ]
     return Holder(own, signed(own, name, name, own.public_key(), found, start, end))
 
 

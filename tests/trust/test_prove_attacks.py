@@ -225,6 +225,15 @@ def test_bytes_that_are_no_certificate_are_refused(world: World) -> None:
             prove(replace(world.sign(), certificates=(junk,)), world.material)
 
 
+def test_a_certificate_of_a_version_that_never_was_is_refused(world: World) -> None:
+    bundle = world.sign()
+    version = b"\xa0\x03\x02\x01\x02"
+    for number in (b"\x03", b"\x63"):
+        odd = bundle.certificates[0].replace(version, version[:-1] + number, 1)
+        with pytest.raises(CertificateMalformed):
+            prove(replace(bundle, certificates=(odd,)), world.material)
+
+
 # -- the certificate log ----------------------------------------------------------------------------------------------
 
 

@@ -212,7 +212,7 @@ def _certificate(der: bytes) -> x509.Certificate:
     check_size(der, limit=MAX_CERTIFICATE, what=_CERTIFICATE)
     try:
         return x509.load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise Malformed(_CERTIFICATE, "is not one in DER") from None
 
 

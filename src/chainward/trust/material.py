@@ -190,7 +190,7 @@ def load_certificate(der: bytes) -> x509.Certificate:
         raise CertificateMalformed(f"{len(der)} bytes are too many for a certificate")
     try:
         return x509.load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise CertificateMalformed("the bytes are not a certificate") from None
 
 
