@@ -325,6 +325,7 @@ class Authority(TypedDict):
     name: str
     service: str
     active: bool
+    origin: str
     fingerprint: str
     start: str
     end: str | None

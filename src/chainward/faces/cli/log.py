@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import quote
 
 import click
 
 from chainward import workbench
 from chainward.faces.cli.answers import Audit, Consistency, Inclusion, Logs
 from chainward.faces.cli.log_monitor import monitor
+from chainward.faces.cli.log_shard import shard
 from chainward.faces.cli.output import emit, json_option, table
 from chainward.faces.cli.session import platform_options
 from chainward.kernel.problem import Kind, Problem
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["command"]
 
-_NAMES = click.Choice(["facts", "signatures"])
 _NOTE_LIMIT = 64 * 1024
 
 
@@ -49,6 +50,7 @@ def command() -> None:
 
 
 command.add_command(monitor)
+command.add_command(shard)
 
 
 @command.command("list")
@@ -66,19 +68,22 @@ def list_(at: PlatformAddress, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("name", type=_NAMES, default="facts")
+@click.argument("name", default="facts")
 @platform_options
 @json_option
 def checkpoint(name: str, at: PlatformAddress, as_json: bool) -> None:
-    """Print the newest checkpoint of a log, once its signature holds.
+    """Print the newest checkpoint of the log NAME, once its signature holds.
+
+    NAME is facts, signatures or certificates (the active shards), or the origin of any shard.
 
     \b
     chainward log checkpoint facts > checkpoint
     chainward log verify --remember checkpoint
     """
     with at.connect() as platform:
-        note = platform.raw(f"/api/v1/logs/{name}/checkpoint", limit=_NOTE_LIMIT)
-        newest = _opened(_log(platform, name), note)
+        log = _log(platform, name)
+        note = platform.raw(f"/api/v1/logs/{quote(log['origin'], safe='')}/checkpoint", limit=_NOTE_LIMIT)
+        newest = _opened(log, note)
     shown = {"origin": newest.origin, "size": newest.size, "root": base64.b64encode(newest.root).decode()}
     if as_json:
         emit(as_json, {**shown, "checkpoint": note.decode()}, [])
@@ -87,18 +92,22 @@ def checkpoint(name: str, at: PlatformAddress, as_json: bool) -> None:
 
 
 @command.command()
-@click.argument("name", type=_NAMES)
+@click.argument("name")
 @click.argument("index", type=click.IntRange(0))
 @platform_options
 @json_option
 def prove(name: str, index: int, at: PlatformAddress, as_json: bool) -> None:
-    """Fetch the inclusion proof of leaf INDEX and check it here, against the signed checkpoint."""
+    """Fetch the inclusion proof of leaf INDEX of the log NAME and check it here, against the signed checkpoint.
+
+    NAME is facts, signatures or certificates (the active shards), or the origin of any shard.
+    """
     from chainward.formats.codec import decode_base64
     from chainward.ledger.proofs import verify_inclusion
 
     with at.connect() as platform:
-        answer = platform.get(f"/api/v1/logs/{name}/proof", Inclusion, index=index)
-        newest = _opened(_log(platform, name), answer["checkpoint"].encode())
+        log = _log(platform, name)
+        answer = platform.get(f"/api/v1/logs/{quote(log['origin'], safe='')}/proof", Inclusion, index=index)
+        newest = _opened(log, answer["checkpoint"].encode())
     hashes = [decode_base64(each, what="a hash of the proof") for each in answer["hashes"]]
     leaf = decode_base64(answer["leaf_hash"], what="the hash of the leaf")
     verify_inclusion(index, newest.size, leaf, hashes, newest.root)
@@ -119,6 +128,8 @@ def prove(name: str, index: int, at: PlatformAddress, as_json: bool) -> None:
 @json_option
 def verify(remember: Path | None, at: PlatformAddress, as_json: bool) -> None:
     """Check every fact, leaf, tile and checkpoint that the platform has stored, and name whatever was tampered with.
+
+    All logs are checked: the facts, and every shard of the signature log and the certificate log, frozen ones too.
 
     With --remember the facts log is also held against the checkpoint seen last time, so a history that was rewritten
     as a whole is found as well. Exit status 1 means tampered.
@@ -160,16 +171,14 @@ def _extend(platform: Remote, remember: Path) -> str:
 
 def _log(platform: Remote, name: str) -> Log:
     for log in platform.get("/api/v1/logs", Logs)["logs"]:
-        if log["name"] == name:
+        if name in {log["name"], log["origin"]}:
             return log
     raise LogMissing(f"the platform shows no log {name}")
 
 
 def _opened(log: Log, note: bytes) -> Checkpoint:
     """Return the checkpoint in a note once its signature holds."""
-    from chainward.formats.note import parse_verifier_key
-    from chainward.keys.model import ed25519_of
-    from chainward.ledger.checkpoint import open_checkpoint
+    from chainward.formats.note import VerifierKey
+    from chainward.ledger.checkpoint import log_key, open_checkpoint
 
-    key = parse_verifier_key(log["verifier_key"])
-    return open_checkpoint(note, log["origin"], ed25519_of(key.raw))
+    return open_checkpoint(note, log["origin"], log_key(VerifierKey.parse(log["verifier_key"])))
