@@ -5,9 +5,10 @@ Rows are only added, and a row that is added later stands later: which repositor
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from sqlalchemy import BigInteger, Column, String, Table, bindparam, select
+from sqlalchemy import BigInteger, Column, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 
 from chainward.adapters.sql.metadata import METADATA, Instant
@@ -35,26 +36,27 @@ SIGNATURE_PUBLICATION: Final = Table(
     sqlite_with_rowid=False,
 )
 
-_MOST: Final = 1000
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SELECT: Final = (
-    select(SIGNATURE_PUBLICATION)
-    .where(SIGNATURE_PUBLICATION.c.signature == bindparam("b_signature"))
-    .order_by(SIGNATURE_PUBLICATION.c.fact_index)
-    .limit(_MOST)
+    "SELECT repository, published_at, fact_index FROM signature_publication WHERE signature = ? "
+    "ORDER BY fact_index LIMIT 1000"
 )
 
 
 class SqlPublications:
-    """The PublicationRecord over SQLite or PostgreSQL."""
+    """The PublicationRecord over SQLite or PostgreSQL; for the driver itself, because every new verdict asks it."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._select = _SELECT.replace("?", "%s" if database.dialect_name == "postgresql" else "?")
 
     def publications(self, signature: Digest) -> Sequence[Publication]:
         """Return the first thousand repositories that a signature came into, in order."""
         with self._database.read() as connection:
-            rows = connection.execute(_SELECT, {"b_signature": str(signature)})
-            return [Publication(RepositoryName(row.repository), row.published_at, row.fact_index) for row in rows]
+            rows = connection.exec_driver_sql(self._select, (str(signature),)).all()
+        return [
+            Publication(RepositoryName(name), _EPOCH + timedelta(microseconds=at), index) for name, at, index in rows
+        ]
 
 
 def _note(scope: Scope, write: NotePublication) -> None:
