@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.utils import CryptographyDeprecationWarning
 
 from chainward.keys.errors import KeyMalformed, KeyUnsupported, SignatureInvalid
 
@@ -38,7 +39,7 @@ def read_certificate(der: bytes) -> x509.Certificate:
         raise KeyMalformed(f"{len(der)} bytes are too many for a certificate")
     try:
         return x509.load_der_x509_certificate(der)
-    except (ValueError, x509.InvalidVersion):
+    except (ValueError, x509.InvalidVersion, CryptographyDeprecationWarning):  # a warning where those are errors
         raise KeyMalformed("the bytes are not a certificate") from None
 
 
