@@ -85,12 +85,17 @@ def monitor(
 
     \b
     chainward log monitor --key log.key --state log.state
-    chainward log monitor --trusted-root root.json --origin log.example.org --state log.state --every 60
-    chainward log monitor --key ct.key --state ct.state --identity ci@example.org --expected serials
+    chainward log monitor --trusted-root root.json --origin log.example.org \\
+      --state log.state --every 60
+    chainward log monitor --key ct.key --state ct.state \\
+      --identity ci@example.org --expected serials
 
     \b
-    Exit status: 0 in order; 1 the log misbehaved (evidence is kept beside the state); 6 it cannot be reached;
-    7 something was seen that is watched for and not expected.
+    Exit status:
+      0  in order
+      1  the log misbehaved; evidence is kept beside the state
+      6  it cannot be reached
+      7  something was seen that is watched for and not expected
     """
     if once and every is not None:
         raise click.UsageError("--once and --every exclude each other")

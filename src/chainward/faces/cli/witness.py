@@ -108,7 +108,7 @@ def add(name: str, prefix: str, verifier_key: str, at: PlatformAddress, as_json:
     """Ask the witness at URL, which signs with VERIFIER_KEY (the text, or a file), to cosign our logs.
 
     \b
-    chainward witness add partner https://chainward.partner.example/witness partner.key
+    chainward witness add partner https://partner.example/witness partner.key
     """
     body = {"name": name, "url": prefix, "key": workbench.key_text(verifier_key)}
     with at.connect() as platform:
