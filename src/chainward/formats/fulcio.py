@@ -9,6 +9,7 @@ clients read only the former; they must agree when both are there.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
@@ -83,12 +84,13 @@ def encode_claims(claims: Mapping[str, str]) -> tuple[x509.UnrecognizedExtension
     unknown = set(claims) - set(CLAIMS)
     if unknown:
         raise Unwritable(_WHAT, f"there is none for {', '.join(sorted(unknown))[:200]}")
-    found = [] if ISSUER not in claims else [x509.UnrecognizedExtension(LEGACY_ISSUER, _bare(claims[ISSUER]))]
-    for name, identifier in CLAIMS.items():
-        if name in claims:
-            value = _bare(claims[name])
-            found.append(x509.UnrecognizedExtension(identifier, value if name in _BARE else _utf8(value)))
-    return tuple(found)
+    legacy = [_extension(LEGACY_ISSUER, claims[ISSUER], is_bare=True)] if ISSUER in claims else []
+    named = (
+        _extension(identifier, claims[name], is_bare=name in _BARE)
+        for name, identifier in CLAIMS.items()
+        if name in claims
+    )
+    return (*legacy, *named)
 
 
 def decode_claims(extensions: Iterable[x509.Extension[x509.ExtensionType]]) -> dict[str, str]:
@@ -123,6 +125,13 @@ def decode_username(name: x509.OtherName) -> str:
     if name.type_id != USERNAME:
         raise Malformed("subject name", f"is of the unknown kind {name.type_id.dotted_string[:80]}")
     return _string(name.value)
+
+
+# The same issuer, repository and workflow stand in nearly all certificates of an instance.
+@lru_cache(maxsize=4096)
+def _extension(identifier: x509.ObjectIdentifier, claim: str, *, is_bare: bool) -> x509.UnrecognizedExtension:
+    value = _bare(claim)
+    return x509.UnrecognizedExtension(identifier, value if is_bare else _utf8(value))
 
 
 def _bare(value: str) -> bytes:
