@@ -7,7 +7,7 @@ pays for what it uses and nothing else.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
 from chainward.kernel.problem import Kind, Problem
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from chainward.adapters.folder import LayoutReader, ResultWriter
     from chainward.adapters.remote import Remote, RemoteRegistry
     from chainward.adapters.services import Pins
-    from chainward.adapters.sigstore import Instance
     from chainward.delivery.build import Builder
     from chainward.delivery.image import LayerPlan
     from chainward.kernel.digest import Digest
@@ -30,10 +29,12 @@ if TYPE_CHECKING:
     from chainward.trust.ambient import IdentityToken
     from chainward.trust.material import TrustMaterial
     from chainward.trust.model import TrustRoot
+    from chainward.trust.ports import SigningServices
 
 __all__ = [
     "FileUnusable",
     "OutputRefused",
+    "PinPlace",
     "builder",
     "certify",
     "check_key_pair",
@@ -50,7 +51,6 @@ __all__ = [
     "material_of",
     "next_tuf_root",
     "open_key",
-    "pins",
     "platform_root",
     "platform_services",
     "published_file",
@@ -88,6 +88,14 @@ class OutputRefused(Problem):
     hint = "Name another place with -o; nothing was written."
 
 
+class PinPlace(NamedTuple):
+    """Where roots of trust are pinned, a TUF root to begin with, and who hears of a new pin."""
+
+    folder: Path
+    root: Path | None
+    tell: Callable[[str], None]
+
+
 @contextmanager
 def remote(url: str, token: str | None, *, certificate_authority: str | None = None) -> Iterator[Remote]:
     """Open a connection to a platform."""
@@ -121,22 +129,16 @@ def registry(connection: Remote) -> RemoteRegistry:
     return RemoteRegistry(connection)
 
 
-def pins(folder: Path, root: Path | None, tell: Callable[[str], None]) -> Pins:
-    """Return where roots of trust are pinned: ``root`` is a TUF root to begin with, ``tell`` hears of a new pin."""
-    from chainward.adapters.services import Pins
-
-    return Pins(folder, read_bytes(root, _TRUSTED_ROOT_LIMIT) if root else None, tell)
-
-
 @contextmanager
 def platform_services(
-    url: str, pinned: Pins, *, trusted_root: Path | None, secret: str | None, certificate_authority: str | None
-) -> Iterator[Instance]:
+    url: str, pins: PinPlace, *, trusted_root: Path | None, secret: str | None, certificate_authority: str | None
+) -> Iterator[SigningServices]:
     """Open the signing services of a platform; ``secret`` is an API token, if there is one."""
     from chainward.adapters import services
 
     root = read_bytes(trusted_root, _TRUSTED_ROOT_LIMIT) if trusted_root else None
     authority = certificate_authority
+    pinned = _pins(pins)
     with services.platform(url, pinned, trusted_root=root, secret=secret, certificate_authority=authority) as found:
         yield found
 
@@ -144,7 +146,7 @@ def platform_services(
 @contextmanager
 def sigstore_services(
     signing_config: Path, trusted_root: Path, *, certificate_authority: str | None
-) -> Iterator[Instance]:
+) -> Iterator[SigningServices]:
     """Open the services of any Sigstore instance that two files describe: where they are, and what to believe."""
     from chainward.adapters import services
 
@@ -153,11 +155,17 @@ def sigstore_services(
         yield found
 
 
-def platform_root(url: str, pinned: Pins, *, certificate_authority: str | None) -> bytes:
+def platform_root(url: str, pins: PinPlace, *, certificate_authority: str | None) -> bytes:
     """Return the trusted root of a platform, as far as it follows from the root that was pinned."""
     from chainward.adapters import services
 
-    return services.platform_root(url, pinned, certificate_authority=certificate_authority)
+    return services.platform_root(url, _pins(pins), certificate_authority=certificate_authority)
+
+
+def _pins(place: PinPlace) -> Pins:
+    from chainward.adapters.services import Pins
+
+    return Pins(place.folder, read_bytes(place.root, _TRUSTED_ROOT_LIMIT) if place.root else None, place.tell)
 
 
 def material_of(document: bytes) -> TrustMaterial:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chainward.trust.authority import Authority, AuthorityKind, AuthoritySnapshot
     from chainward.trust.custody import KeptKey, PendingAuthority
     from chainward.trust.distribution import OnlineKey, PublishedState, RootSummary
-    from chainward.trust.material import TrustedAuthority
+    from chainward.trust.material import TrustedAuthority, TrustMaterial
     from chainward.trust.model import TrustedLog, TrustSnapshot
     from chainward.trust.principal import VerifiedToken
     from chainward.trust.published import Publication
@@ -31,6 +31,7 @@ __all__ = [
     "KeyVault",
     "PublicationRecord",
     "SignatureLog",
+    "SigningServices",
     "TokenVerifier",
     "TrustMetadata",
     "TrustStore",
@@ -102,6 +103,35 @@ class TimestampSource(Protocol):
 
     def stamp(self, message: bytes) -> bytes:
         """Return a TimeStampResp (DER) that says that ``message`` existed. It is not to be believed unseen."""
+        ...
+
+
+class SigningServices(Protocol):
+    """The services of one instance of Sigstore, this platform or another, and what is believed of them."""
+
+    @property
+    def material(self) -> TrustMaterial:
+        """What is believed; it never comes from the services themselves."""
+        ...
+
+    @property
+    def certificates(self) -> CertificateSource:
+        """Who certifies keys; a Problem if nobody does."""
+        ...
+
+    @property
+    def log(self) -> SignatureLog:
+        """Where signatures are logged; a Problem if nowhere."""
+        ...
+
+    @property
+    def stamps(self) -> TimestampSource:
+        """Who stamps signatures; a Problem if nobody does."""
+        ...
+
+    @property
+    def has_stamps(self) -> bool:
+        """Whether anybody stamps signatures."""
         ...
 
 

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from chainward.adapters.remote import Remote
-    from chainward.adapters.services import Pins
-    from chainward.adapters.sigstore import Instance
     from chainward.keys.local import PrivateKey
+    from chainward.trust.ports import SigningServices
 
 __all__ = ["PlatformAddress", "SecretMissing", "passphrase", "platform_options", "signing_key"]
 
@@ -54,7 +53,7 @@ class PlatformAddress:
             yield remote
 
     @contextmanager
-    def services(self, trusted_root: Path | None) -> Iterator[Instance]:
+    def services(self, trusted_root: Path | None) -> Iterator[SigningServices]:
         """Open the signing services of the platform; they need no API token, but get the one that was given.
 
         What is believed of them says ``trusted_root``, or follows from the root of trust that was pinned here.
@@ -132,7 +131,7 @@ def passphrase(prompt: str, *, confirm: bool = False) -> bytes:
     return str(click.prompt(prompt, hide_input=True, confirmation_prompt=confirm, err=True)).encode()
 
 
-def _pins(url: str) -> Pins:
+def _pins(url: str) -> workbench.PinPlace:
     """Return where this user keeps the roots of trust of platforms; a new one is told, for it is believed from then."""
     data = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
     folder = Path(os.environ.get("CHAINWARD_TRUST_FOLDER") or f"{data}/chainward/trust").expanduser()
@@ -141,7 +140,7 @@ def _pins(url: str) -> Pins:
     def tell(fingerprint: str) -> None:
         say(f"note: pinned the root of trust of {url} (sha256:{fingerprint}) in {folder}", err=True)
 
-    return workbench.pins(folder, Path(root) if root else None, tell)
+    return workbench.PinPlace(folder, Path(root) if root else None, tell)
 
 
 def _token(token_file: str | None) -> str:

@@ -22,9 +22,9 @@ from chainward.faces.cli.session import signing_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from chainward.adapters.sigstore import Instance
     from chainward.faces.cli.session import PlatformAddress
     from chainward.keys.ports import DigestSigner
+    from chainward.trust.ports import SigningServices
     from chainward.trust.sign import Signing
 
 __all__ = ["SigningChoice", "lines_of", "shown", "signing_options"]
@@ -59,7 +59,7 @@ class SigningChoice:
             stamps = services.stamps if services.has_stamps or not self.key else None
             yield Signing(signer, services.log, stamps, services.material)
 
-    def _signer(self) -> Callable[[Instance], DigestSigner]:
+    def _signer(self) -> Callable[[SigningServices], DigestSigner]:
         """Return who signs, as soon as the services are open; what is missing here is told before they are asked."""
         from chainward.trust.keyless import certified_signer
 
@@ -70,7 +70,7 @@ class SigningChoice:
         return lambda services: certified_signer(token, services.certificates, services.material)
 
     @contextmanager
-    def _services(self, at: PlatformAddress) -> Iterator[Instance]:
+    def _services(self, at: PlatformAddress) -> Iterator[SigningServices]:
         if self.signing_config is None:
             with at.services(self.trusted_root) as services:
                 yield services
