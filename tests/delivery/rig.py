@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from chainward.delivery.ports import DecisionReader, EvidenceSource
     from chainward.formats.intoto import Statement
     from chainward.keys.local import PrivateKey
+    from chainward.trust.ports import TrustStore
 
 __all__ = ["BUILDER", "CONTEXT", "HOST", "POLICY", "REPOSITORY", "Release", "Rig", "review_of"]
 
@@ -164,7 +165,7 @@ class Rig:
             notes=PublicationNotes(),
         )
         log = TrustedLog.of(SIGNATURES_ORIGIN, SIGNATURES.signer.public_key)
-        self.trust = SqlTrustStore(database, (log,))
+        self.trust = self.furnished(SqlTrustStore(database, (log,)))
         self.own = OwnRecords(LedgerEntries(self.ledger), SqlPublications(database))
         self.signature_revocations = SignatureRevocations(self.ledger, self.trust, self.clock)
         self.signers = Signers(self.ledger, self.trust, self.clock)
@@ -198,6 +199,10 @@ class Rig:
             Verifier("https://platform.test", HOST, self.platform_key, lambda _: self.rekor),
         )
         self.follower = EvidenceFollower(self.ledger, self.store, self.registry, self.trust, own=self.own)
+
+    def furnished(self, store: TrustStore) -> TrustStore:
+        """Return the store of trust that the platform reads."""
+        return store
 
     def prepare(self) -> Rig:
         """Declare environments and a service, trust the release key and the platform's own, activate a policy."""

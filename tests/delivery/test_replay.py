@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.delivery.rig import CONTEXT, REPOSITORY, Release, Rig
+from tests.databases import sqlite_platform
+from tests.delivery.certified import CertifiedRig
+from tests.delivery.rig import CONTEXT, POLICY, REPOSITORY, Release, Rig
+from tests.trust.sigstore_world import ISSUER, SUBJECT
 
 from chainward.delivery.affected import affected_by
 from chainward.delivery.evidence import Gathered, gather
@@ -17,10 +21,14 @@ from chainward.keys.local import generate
 from chainward.keys.model import Scheme
 from chainward.policy.model import Gate
 from chainward.trust.errors import SignerNotAllowed
+from chainward.trust.identity import IdentityMatch
 from chainward.trust.published import signature_id
 from chainward.trust.revocations import RevokedBy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
     from chainward.kernel.digest import Digest
 
 PLAYGROUND = RepositoryName("shop/playground")
@@ -143,6 +151,65 @@ def test_revoking_a_key_closes_the_gate_at_once_though_verdicts_are_cached(rig: 
     rig.signature_revocations.revoke(drafted, context=CONTEXT)
     assert not allowed(rig, release, REPOSITORY)
     assert {each.code for each in gathered(rig, release, REPOSITORY).rejected} == {"signature-revoked"}
+
+
+@pytest.fixture
+def certified(tmp_path: Path) -> Iterator[Rig]:
+    with sqlite_platform(tmp_path) as platform:
+        yield CertifiedRig(platform, tmp_path).prepare()
+
+
+def test_evidence_of_an_identity_opens_the_gate_and_its_facts_say_who_and_when(certified: Rig) -> None:
+    release = certified.release()
+    certified.push(release)
+    assert allowed(certified, release, REPOSITORY)
+    certified.follower.catch_up()
+    facts = certified.bodies("attest.attested/1")
+    assert {(fact["signer"], fact["identity"], fact["issuer"]) for fact in facts} == {("release", SUBJECT, ISSUER)}
+    assert all(fact["signed_at"] for fact in facts)
+    about = certified.ledger.facts(-1, 1000, frozenset({"attest.attested/1"}))[0].subjects
+    assert f"identity:{SUBJECT}" in about
+    assert f"certificate:sha256:{facts[0]['fingerprint']}" in about
+
+
+def test_revoking_an_identity_closes_the_gate_and_leaves_what_was_signed_before(certified: Rig) -> None:
+    release = certified.release()
+    certified.push(release)
+    who = IdentityMatch(subject=SUBJECT, issuer=ISSUER)
+    now = certified.clock.now()
+    later = certified.signature_revocations.draft(
+        RevokedBy.IDENTITY, "", match=who, since=now + timedelta(hours=1), reason="taken over"
+    )
+    certified.signature_revocations.revoke(later, context=CONTEXT)
+    assert allowed(certified, release, REPOSITORY)
+    certified.clock.advance(timedelta(hours=2))
+    second = certified.release("second")
+    certified.push(second, "2")
+    assert not allowed(certified, second, REPOSITORY)
+    assert allowed(certified, release, REPOSITORY)
+
+
+def test_a_stale_scan_stays_stale_whoever_pushes_it_again(certified: Rig) -> None:
+    release = certified.release()
+    certified.push(release)
+    fresh = (
+        POLICY
+        + b"""
+  - id: fresh
+    match: {environments: [prod]}
+    require:
+      age: {of: statement, predicate-type: ["https://cyclonedx.org/bom"], max-hours: 24, signers: [release]}
+"""
+    )
+    certified.policies.activate(fresh, context=CONTEXT)
+    assert allowed(certified, release, REPOSITORY)
+    certified.clock.advance(timedelta(hours=25))
+    assert not allowed(certified, release, REPOSITORY)
+    for bundle in bundles(certified, release.digest):
+        certified.attach(release, bundle + b" ")
+    assert not allowed(certified, release, REPOSITORY)
+    certified.attach(release, certified.sign(release.statements["sbom"]))
+    assert allowed(certified, release, REPOSITORY)
 
 
 def test_revoking_one_log_entry_takes_one_statement_away(rig: Rig) -> None:
