@@ -12,6 +12,7 @@ import httpx
 import pytest
 from tests.flows.server import serve, serve_platform
 from tests.platforms import CONTEXT
+from tests.trust.entries import CI, ISSUER, certificate, certified
 
 from chainward.adapters.published import HttpTileLog, Outside
 from chainward.formats.checkpoint import parse_checkpoint
@@ -23,6 +24,8 @@ from chainward.ledger.facts import WitnessDisagreed
 from chainward.ledger.monitor import Monitor
 from chainward.ledger.tiles import PublishedTree
 from chainward.ledger.witness import NotWitnessed, WitnessPolicy, verify_cosigned
+from chainward.trust.identity import IdentityMatch
+from chainward.trust.watch import Watch, Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,3 +229,19 @@ def test_a_monitor_finds_a_log_in_order_and_sees_what_its_witness_saw(houses: tu
         (second,) = monitor.looks(first.remembered, others=[("two", seen)])
         assert second.checkpoint.size == first.checkpoint.size + 300
         assert second.is_complete
+
+
+def test_a_certificate_of_a_watched_identity_is_seen_in_the_certificate_log(tmp_path: Path) -> None:
+    with house(tmp_path / "one", "one.example") as one, Outside() as outside:
+        log = one.desk.platform.logs["certificates"]
+        key = verifier_key_of(log.origin, log.public_key)
+        watcher = Watcher([Watch("ci", IdentityMatch(subject=CI, issuer=ISSUER))])
+        monitor = Monitor(HttpTileLog(outside, f"{one.url}/log/{log.origin}"), log.origin, (key,), watcher.examine)
+        (first,) = monitor.looks(None, start=0)
+        assert first.sightings == ()
+        others = [certified(certificate(f"https://ci.example/other/{number}")) for number in range(300)]
+        one.desk.platform.ledger.append_entries(log.origin, [*others, certified(certificate(CI)), others[0][:40]])
+        (second,) = monitor.looks(first.remembered)
+        assert [(each.index, each.watch) for each in second.sightings] == [(301, "ci"), (302, "unreadable")]
+        (third,) = monitor.looks(second.remembered)
+        assert third.sightings == ()

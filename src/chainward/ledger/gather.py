@@ -14,11 +14,11 @@ from chainward.formats.checkpoint import parse_checkpoint
 from chainward.formats.note import Note, format_signatures, parse_note, parse_signatures
 from chainward.formats.witness import AddCheckpoint, format_add_checkpoint
 from chainward.kernel.identity import PLATFORM, Context
-from chainward.kernel.problem import Kind, Problem
+from chainward.kernel.problem import Problem
 from chainward.ledger.cosign import signed_by
 from chainward.ledger.facts import WitnessAdded, WitnessDisagreed, WitnessRemoved
 from chainward.ledger.model import Write
-from chainward.ledger.witness import Unwitnessed, WitnessAhead, WitnessUnreachable
+from chainward.ledger.witness import Unwitnessed, WitnessAhead, WitnessRefused, WitnessUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,11 +147,11 @@ class Witnesses:
         """Get one checkpoint cosigned and keep that; returns why not, if not."""
         try:
             line = self._cosignature(witness, head)
-        except Problem as problem:
-            if problem.kind is Kind.UNAVAILABLE:
-                return problem
+        except (WitnessAhead, WitnessRefused) as problem:
             self._note_refusal(witness, head, problem)
             return problem
+        except Problem as problem:
+            return problem  # it does not answer, or with what is none: that says nothing about the log
         self._ledger.commit(writes=[line], context=_CONTEXT)
         return None
 
