@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from chainward.kernel.problem import Problem
 from chainward.keys.errors import KeyMalformed, KeyUnsupported, SignatureInvalid
 from chainward.keys.local import PrivateKey, generate, load_private_key
-from chainward.keys.model import PublicKey, Scheme
+from chainward.keys.model import PublicKey, Scheme, verify_certified
 from chainward.keys.modulus import rsa_scheme
 
 if TYPE_CHECKING:
@@ -400,6 +400,29 @@ def certificate(key: Any) -> bytes:
 @pytest.mark.parametrize("scheme", list(Scheme))
 def test_a_certificate_tells_its_key(scheme: Scheme) -> None:
     assert PublicKey.from_certificate(certificate(raw(key_of(scheme)).public_key())) == key_of(scheme).public_key
+
+
+@pytest.mark.parametrize("scheme", DIGESTING)
+def test_the_short_way_over_a_certificate_believes_what_the_long_one_does(scheme: Scheme) -> None:
+    key = key_of(scheme)
+    der = certificate(raw(key).public_key())
+    digest = hashlib.new(scheme.hash_name, b"data").digest()
+    signature = key.sign(b"data")
+    assert verify_certified(der, digest, signature) is scheme
+    for forged in (signature[:-1], signature + b"\0", key.sign(b"date"), b""):
+        with pytest.raises(SignatureInvalid):
+            verify_certified(der, digest, forged)
+    for cut in (digest[:-1], digest[:20], b""):
+        with pytest.raises(SignatureInvalid):
+            verify_certified(der, cut, signature)
+    with pytest.raises(KeyMalformed):
+        verify_certified(der[:-1], digest, signature)
+
+
+def test_the_short_way_over_a_certificate_refuses_ed25519() -> None:
+    key = key_of(Scheme.ED25519)
+    with pytest.raises(KeyUnsupported):
+        verify_certified(certificate(raw(key).public_key()), bytes(32), key.sign(bytes(32)))
 
 
 def test_a_certificate_about_a_key_that_is_not_used_here_is_refused() -> None:

@@ -11,7 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 from tests.timestamps import (
     END,
     MESSAGE,
@@ -243,6 +243,7 @@ def key_id(key: Any) -> x509.SubjectKeyIdentifier:
 
 WEAK = hashes.SHA224()
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.57264.999"), b"\x05\x00")
+JUNK = x509.UnrecognizedExtension(ExtensionOID.EXTENDED_KEY_USAGE, b"\x05\x00")
 CHAINS: dict[str, dict[str, Any]] = {
     "no-purpose": {"purposes": None},
     "another-purpose": {"purposes": [ExtendedKeyUsageOID.CODE_SIGNING]},
@@ -253,6 +254,7 @@ CHAINS: dict[str, dict[str, Any]] = {
     "a-leaf-that-may-not-sign": {"usage": False},
     "a-critical-extension-that-nobody-knows": {"extra": [(UNKNOWN, True)]},
     "a-weak-hash": {"algorithm": WEAK},
+    "a-purpose-that-cannot-be-read": {"purposes": None, "extra": [(JUNK, True)]},
     "a-root-that-is-no-authority": {"root": {"ca": False}},
     "a-root-that-does-not-say-what-it-is": {"root": {"ca": None}},
     "a-root-that-may-not-sign": {"root": {"usage": False}},
@@ -283,6 +285,13 @@ def test_a_chain_that_is_not_one_for_timestamps_is_refused(name: str) -> None:
 def test_what_a_certificate_may_leave_out_or_add_is_no_reason_to_refuse(changes: dict[str, Any]) -> None:
     by = chain(**changes)
     assert verify_timestamp(stamp(by), MESSAGE, [by.trusted()]).instant == NOW
+
+
+def test_a_leaf_with_a_key_that_is_not_used_here_is_refused() -> None:
+    by = chain(leaf=key_of("ed25519 leaf", Scheme.ED25519))
+    reply = TokenWriter(by.certificates, "sha256").encode_response(info_of(), by.key.sign, certificates=True)
+    with pytest.raises(TimestampUntrusted, match="of no use"):
+        verify_timestamp(reply, MESSAGE, [by.trusted()])
 
 
 def test_a_leaf_that_the_root_did_not_sign_is_refused() -> None:

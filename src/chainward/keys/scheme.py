@@ -42,11 +42,6 @@ class Scheme(StrEnum):
             raise KeyUnsupported("an Ed25519 key cannot sign a digest", hint="Use an ECDSA P-256 key.")
         return _HASH_NAMES.get(self, "sha256")
 
-    @property
-    def is_rsa(self) -> bool:
-        """Whether this is RSA with PKCS #1 v1.5 padding (RFC 8017 §8.2)."""
-        return self in RSA_SCHEMES.values()
-
 
 _HASH_NAMES: Final = {Scheme.ECDSA_P384_SHA384: "sha384", Scheme.ECDSA_P521_SHA512: "sha512"}
 

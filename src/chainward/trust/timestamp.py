@@ -15,7 +15,7 @@ instance has a grace of a minute, so what is signed in that second still counts;
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -88,8 +88,7 @@ class Timestamps:
     @property
     def is_ready(self) -> bool:
         """Whether :meth:`issue` will answer without asking anybody, and so without waiting."""
-        active = self._active
-        return active is not None and timedelta() <= self._clock.now() - active.asked < _REMEMBERED
+        return self._remembered() is not None
 
     def prepare(self) -> None:
         """Ask which instance is active, and what is known to be past; :attr:`is_ready` is true for a second then.
@@ -98,27 +97,7 @@ class Timestamps:
             AuthorityMissing: there is no timestamp authority now.
             KeySealed: its key does not open here.
         """
-        asked = self._clock.now()
-        known = self._known()
-        authority = self._instances.active(AuthorityKind.TSA)
-        current = self._active
-        if current is not None and current.authority == authority:
-            signer, writer = current.signer, current.writer
-        else:
-            signer = self._instances.signer(authority.name)
-            writer = TokenWriter(authority.certificates, authority.public_key.hash_name)
-        leaf = read_certificate(authority.certificates[0])
-        active = _Active(
-            authority,
-            signer,
-            writer,
-            max(authority.start, leaf.not_valid_before_utc),
-            leaf.not_valid_after_utc,
-            asked,
-        )
-        with self._lock:
-            self._active = active
-            self._newest = known if self._newest is None else max(known, self._newest)
+        self._asked()
 
     def issue(self, request: TimestampRequest) -> bytes:
         """Return the reply (DER) with a token that says that the digest of ``request`` existed now.
@@ -130,11 +109,7 @@ class Timestamps:
         """
         if request.policy not in {None, POLICY}:
             raise TimestampRequestInvalid(f"the only policy here is {POLICY}", Failure.UNACCEPTED_POLICY)
-        if not self.is_ready:
-            self.prepare()
-        active = self._active
-        if active is None:
-            raise TimestampUnavailable("the timestamp authority is not ready")
+        active = self._remembered() or self._asked()
         info = TimestampInfo(
             hash_name=request.hash_name,
             digest=request.digest,
@@ -150,6 +125,26 @@ class Timestamps:
         """Return the certificates of the active instance in PEM, its own first; raises AuthorityMissing."""
         chain = self._instances.active(AuthorityKind.TSA).certificates
         return b"".join(read_certificate(each).public_bytes(Encoding.PEM) for each in chain)
+
+    def _remembered(self) -> _Active | None:
+        active = self._active
+        if active is not None and timedelta() <= self._clock.now() - active.asked < _REMEMBERED:
+            return active
+        return None
+
+    def _asked(self) -> _Active:
+        asked = self._clock.now()
+        known = self._known()
+        authority = self._instances.active(AuthorityKind.TSA)
+        active = self._active
+        if active is not None and active.authority == authority:
+            active = replace(active, asked=asked)
+        else:
+            active = _opened(authority, self._instances.signer(authority.name), asked)
+        with self._lock:
+            self._active = active
+            self._newest = known if self._newest is None else max(known, self._newest)
+        return active
 
     def _time(self, active: _Active) -> datetime:
         """Return the present in whole seconds, never before the last one that was given."""
@@ -168,3 +163,15 @@ class Timestamps:
                 hint="Rotate the timestamp authority: chainward trust rotate tsa.",
             )
         return gen_time
+
+
+def _opened(authority: Authority, signer: DigestSigner, asked: datetime) -> _Active:
+    leaf = read_certificate(authority.certificates[0])
+    return _Active(
+        authority,
+        signer,
+        TokenWriter(authority.certificates, authority.public_key.hash_name),
+        max(authority.start, leaf.not_valid_before_utc),
+        leaf.not_valid_after_utc,
+        asked,
+    )
