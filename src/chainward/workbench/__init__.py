@@ -1,8 +1,8 @@
 """Where ports meet adapters on a workstation or in CI: the command line's half of the wiring.
 
 The server's half is :mod:`chainward.wiring`. Files are in :mod:`~chainward.workbench.files`, what is believed and who
-signs in :mod:`~chainward.workbench.trust`; verbs take everything from here. Everything heavy is imported by the function that needs it, because a verb
-pays for what it uses and nothing else.
+signs in :mod:`~chainward.workbench.trust`; verbs take everything from here. Everything heavy is imported by the
+function that needs it, because a verb pays for what it uses and nothing else.
 """
 
 from __future__ import annotations
