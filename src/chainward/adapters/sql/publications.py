@@ -41,6 +41,12 @@ _SELECT: Final = (
     "SELECT repository, published_at, fact_index FROM signature_publication WHERE signature = ? "
     "ORDER BY fact_index LIMIT 1000"
 )
+# Nearly every signature came into one repository: then the cheapest read there is suffices.
+_FIRST: Final = """
+SELECT p.repository, p.published_at, p.fact_index,
+       EXISTS (SELECT 1 FROM signature_publication o WHERE o.signature = p.signature AND o.repository <> p.repository)
+  FROM signature_publication p WHERE p.signature = ? ORDER BY p.fact_index LIMIT 1
+"""
 
 
 class SqlPublications:
@@ -48,15 +54,24 @@ class SqlPublications:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._select = _SELECT.replace("?", "%s" if database.dialect_name == "postgresql" else "?")
+        mark = "%s" if database.dialect_name == "postgresql" else "?"
+        self._first, self._select = _FIRST.replace("?", mark), _SELECT.replace("?", mark)
 
     def publications(self, signature: Digest) -> Sequence[Publication]:
         """Return the first thousand repositories that a signature came into, in order."""
+        asked = (str(signature),)
+        first = self._database.first(self._first, asked)
+        if first is None:
+            return []
+        *row, are_more = first
+        if not are_more:
+            return [_publication(*row)]
         with self._database.read() as connection:
-            rows = connection.exec_driver_sql(self._select, (str(signature),)).all()
-        return [
-            Publication(RepositoryName(name), _EPOCH + timedelta(microseconds=at), index) for name, at, index in rows
-        ]
+            return [_publication(*row) for row in connection.exec_driver_sql(self._select, asked)]
+
+
+def _publication(name: str, at: int, index: int) -> Publication:
+    return Publication(RepositoryName(name), _EPOCH + timedelta(microseconds=at), index)
 
 
 def _note(scope: Scope, write: NotePublication) -> None:
