@@ -205,8 +205,28 @@ def test_the_active_instance_is_asked_for_once_a_second_and_its_key_opened_once(
 
 def test_a_clock_that_went_back_makes_nobody_ready() -> None:
     stand = Stand()
-    stand.timestamps.prepare()
+    stand.issue()
     stand.clock.at -= timedelta(milliseconds=1)
+    assert not stand.is_ready()
+
+
+def test_an_authority_whose_key_is_elsewhere_is_never_ready_to_answer_without_waiting() -> None:
+    class Elsewhere:
+        public_key = BY.key.public_key
+
+        def sign(self, data: bytes) -> bytes:
+            return BY.key.sign(data)
+
+        def sign_prehashed(self, digest: bytes) -> bytes:
+            return BY.key.sign_prehashed(digest)
+
+    class Distant(Instances):
+        def signer(self, name: str) -> DigestSigner:
+            assert name == "tsa-1"
+            return Elsewhere()
+
+    stand = Stand(instances=Distant())
+    assert verify_timestamp(stand.issue(), MESSAGE, [BY.trusted()]).instant == NOW
     assert not stand.is_ready()
 
 

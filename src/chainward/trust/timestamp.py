@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from chainward.formats.errors import TimestampRequestInvalid
 from chainward.formats.rfc3161 import Accuracy, Failure, TimestampInfo, TokenWriter
 from chainward.keys.certificate import read_certificate
+from chainward.keys.local import PrivateKey
 from chainward.trust.authority import Authority, AuthorityKind
 from chainward.trust.errors import TimestampUnavailable
 from chainward.trust.timestamp_chain import random_serial
@@ -87,17 +88,9 @@ class Timestamps:
 
     @property
     def is_ready(self) -> bool:
-        """Whether :meth:`issue` will answer without asking anybody, and so without waiting."""
-        return self._remembered() is not None
-
-    def prepare(self) -> None:
-        """Ask which instance is active, and what is known to be past; :attr:`is_ready` is true for a second then.
-
-        Raises:
-            AuthorityMissing: there is no timestamp authority now.
-            KeySealed: its key does not open here.
-        """
-        self._asked()
+        """Whether :meth:`issue` answers without waiting: nobody needs to be asked, and the key is in this process."""
+        active = self._remembered()
+        return active is not None and isinstance(active.signer, PrivateKey)
 
     def issue(self, request: TimestampRequest) -> bytes:
         """Return the reply (DER) with a token that says that the digest of ``request`` existed now.
@@ -105,7 +98,8 @@ class Timestamps:
         Raises:
             TimestampRequestInvalid: it asks for another policy than this authority's.
             TimestampUnavailable: the clock is behind what is known to be past, or the certificate is over.
-            AuthorityMissing, KeySealed: as for :meth:`prepare`, if it is not ready.
+            AuthorityMissing: there is no timestamp authority now.
+            KeySealed: its key does not open here.
         """
         if request.policy not in {None, POLICY}:
             raise TimestampRequestInvalid(f"the only policy here is {POLICY}", Failure.UNACCEPTED_POLICY)

@@ -4,7 +4,8 @@ A request in DER is answered in DER whatever the authority says: a request that 
 that says no and why, so that both the reader of the status and the reader of the reply learn it (503 if the clock is
 not to be trusted). A request in JSON is answered in DER too if it is granted, and with a problem document if not.
 
-A token costs a tenth of a millisecond and asks nobody but once a second, so it is made within the event loop.
+A token costs less than a tenth of a millisecond and asks nobody but once a second, so it is made within the event loop;
+in a thread when somebody must be asked, or when the key is elsewhere and signing means waiting for it.
 """
 
 from __future__ import annotations
@@ -47,9 +48,11 @@ async def _stamp(call: Call) -> Answer:
 
 async def _issued(call: Call, request: TimestampRequest) -> Answer:
     timestamps = call.platform.services.timestamps
-    if not timestamps.is_ready:
-        await to_thread.run_sync(timestamps.prepare)
-    return Answer(timestamps.issue(request), 200, _REPLY, _UNCACHED)
+    if timestamps.is_ready:
+        reply = timestamps.issue(request)
+    else:
+        reply = await to_thread.run_sync(timestamps.issue, request)
+    return Answer(reply, 200, _REPLY, _UNCACHED)
 
 
 def _is_json(call: Call) -> bool:
