@@ -85,9 +85,14 @@ def test_a_damaged_leaf_is_a_problem_or_still_a_leaf_and_never_anything_else(dat
         (merkle_leaf(NOON, bytes(32), b"\x30\x00x"), Malformed),
         (merkle_leaf(NOON, bytes(32), b"\x31\x00"), Malformed),
         (merkle_leaf(NOON, bytes(32), b"\x30\x85" + b"\xff" * 5), Malformed),
-        (b"\x00" * (MAX_LEAF + 1), TooLarge),
     ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else f"{len(value)} bytes {value[:2].hex()}",
 )
 def test_what_is_no_leaf_is_refused(entry: bytes, problem: type[Problem]) -> None:
     with pytest.raises(problem):
         decode_certificate_leaf(entry)
+
+
+def test_a_leaf_has_a_limit() -> None:
+    with pytest.raises(TooLarge):
+        decode_certificate_leaf(b"\x00" * (MAX_LEAF + 1))

@@ -48,12 +48,10 @@ def test_a_watched_key_is_met_bare_and_in_certificates() -> None:
     assert seen(logged(), WATCH) is None
 
 
-@pytest.mark.parametrize(
-    "mark", [f"sha256:{DIGEST.hex()}", "serial:63", f"leaf:{leaf_hash(logged(certificate(CI))).hex()}"]
-)
+@pytest.mark.parametrize("mark", [f"sha256:{DIGEST.hex()}", "serial:63", "leaf"])
 def test_what_is_expected_is_not_told(mark: str) -> None:
     entry = logged(certificate(CI))
-    if mark.startswith("leaf:"):
+    if mark == "leaf":
         mark = f"leaf:{leaf_hash(entry).hex()}"
     assert seen(entry, WATCH, expected=frozenset({mark})) is None
     assert seen(entry, WATCH, expected=frozenset({"sha256:00", "serial:64", "leaf:00"})) is not None
