@@ -2,7 +2,8 @@
 
     python bench/log_proofs.py [--leaves 1000000] [--json FILE]
 
-The promise is 1 ms CPU for the inclusion proof of any leaf, snapshot and store included; above it the exit status is 1.
+The promise is 50 µs CPU for the inclusion proof of any leaf, with its head and tiles read from the store; above it the
+exit status is 1. The leaves are asked for in no order, so most tiles of the lowest level are not in the cache.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from chainward.ledger.commit import Ledger
 
-PROMISE_US = 1_000.0
+PROMISE_US = 50.0
 PORTION = 5_000
 ROUNDS = 300
 
@@ -69,7 +70,7 @@ def measure(ledger: Ledger, leaves: int) -> dict[str, float]:
 
     def cold(index: int) -> object:
         with ledger.view() as view:
-            return Prover().inclusion(view, SIGNATURES_ORIGIN, index, leaves)
+            return Prover().inclusion(view, view.head(SIGNATURES_ORIGIN), index, leaves)
 
     def check(index: int) -> None:
         del index
@@ -80,18 +81,20 @@ def measure(ledger: Ledger, leaves: int) -> dict[str, float]:
         verify_consistency(older.size1, older.size2, older.hashes, older.root1, older.root2)
 
     figures = {
-        "inclusion, nothing cached": cost(cold, leaves),
-        "inclusion, snapshot and all": cost(lambda index: ledger.inclusion(SIGNATURES_ORIGIN, index), leaves),
+        "inclusion, nothing cached, in a snapshot": cost(cold, leaves),
+        "inclusion, head and all": cost(lambda index: ledger.inclusion(SIGNATURES_ORIGIN, index), leaves),
         "consistency": cost(lambda index: ledger.consistency(SIGNATURES_ORIGIN, index), leaves),
         "verify inclusion": cost(check, leaves),
         "verify consistency": cost(check_consistency, leaves),
     }
     with ledger.view() as view:
-        recent = leaves - 1 - leaves // 100
+        head, recent = view.head(SIGNATURES_ORIGIN), leaves - 1 - leaves // 100
         figures["inclusion of a recent leaf, in an open snapshot"] = cost(
-            lambda index: ledger.prover.inclusion(view, SIGNATURES_ORIGIN, recent + index % (leaves // 100), leaves),
-            leaves,
+            lambda index: ledger.prover.inclusion(view, head, recent + index % (leaves // 100), leaves), leaves
         )
+    receipt = ledger.append_entries(SIGNATURES_ORIGIN, [entry(leaves + number) for number in range(128)])
+    grown = receipt.grown[SIGNATURES_ORIGIN]
+    figures["inclusion of what a commit appended"] = cost(lambda index: grown.inclusion(leaves + index % 128), leaves)
     return {name: round(value, 1) for name, value in figures.items()}
 
 
@@ -114,7 +117,7 @@ def main() -> int:
     if options.json is not None:
         document = {"leaves": options.leaves, "cpu_us": figures}
         options.json.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    return 0 if figures["inclusion, snapshot and all"] <= PROMISE_US else 1
+    return 0 if figures["inclusion, head and all"] <= PROMISE_US else 1
 
 
 if __name__ == "__main__":

@@ -305,10 +305,11 @@ def encode_log_entry(entry: LogEntry) -> bytes:
     if entry.promise or (entry.kind, entry.version) != ("hashedrekord", "0.0.2"):
         return deterministic_json(_entry_members(entry))
     proof = entry.proof
+    hashes = [b2a_base64(each, newline=False) for each in proof.hashes]
     return _LOG_ENTRY % (
         _base64(entry.body),
         _quoted(proof.checkpoint),
-        b'","'.join(map(_base64, proof.hashes)).join((b'"', b'"')) if proof.hashes else b"",
+        b'"%b"' % b'","'.join(hashes) if hashes else b"",
         proof.log_index,
         _base64(proof.root),
         proof.tree_size,

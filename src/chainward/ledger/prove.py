@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Prover", "inclusion_path", "inner_nodes", "rows_above", "rows_of_tile"]
 
 _CACHED_TILES: Final = 1024
+_KNOWN_EDGES: Final = 64
 _HASH: Final = 32
 _COMPLETE: Final = TILE_WIDTH * _HASH
 
@@ -40,6 +41,7 @@ class Prover:
 
     def __init__(self) -> None:
         self._cache = _TileCache()
+        self._edges: dict[tuple[str, int], dict[tuple[int, int], bytes]] = {}
 
     def inclusion(self, reader: TileReader, head: LogHead, index: int, size: int) -> list[bytes]:
         """Return the inclusion proof of leaf ``index`` in the tree of ``size`` leaves.
@@ -49,7 +51,7 @@ class Prover:
         """
         if not 0 <= index < size <= head.size:
             raise OutOfRange(f"index {index} of size {size} lies outside log {head.origin}")
-        return inclusion_path(self._tree(reader, head).rows, index, size)
+        return inclusion_path(self._tree(reader, head).rows, index, size, self._edge(head.origin, size))
 
     def consistency(self, reader: TileReader, head: LogHead, size1: int, size2: int) -> list[bytes]:
         """Return the proof that the tree of ``size1`` leaves is a prefix of that of ``size2`` leaves.
@@ -90,6 +92,15 @@ class Prover:
         if not 0 <= index < head.size:
             raise OutOfRange(f"index {index} lies outside log {head.origin}")
         return _node(self._tree(reader, head).rows, 0, index)
+
+    def _edge(self, origin: str, size: int) -> dict[tuple[int, int], bytes]:
+        """Return what is known of the right edge of one tree; many proofs ask for the same few trees."""
+        known = self._edges.get((origin, size))
+        if known is None:
+            if len(self._edges) >= _KNOWN_EDGES:
+                self._edges.clear()
+            known = self._edges[origin, size] = {}
+        return known
 
     def _tree(self, reader: TileReader, head: LogHead) -> _Tree:
         return _Tree(reader, head.origin, head.size, self._cache)

@@ -149,6 +149,7 @@ class Batch:
     alone: bool = False
     changes: Changes = field(default_factory=Changes)
     grown: dict[str, Grown] = field(default_factory=dict)
+    _taking: set[str] = field(default_factory=set)
     _facts: list[growth.FactRow] = field(default_factory=list)
     _leaves: dict[str, list[growth.Leaf]] = field(default_factory=dict)
 
@@ -194,6 +195,8 @@ class Batch:
         self.grown[origin] = Grown(origin, frontier, checkpoint, hashes, tiles)
 
     def _admit(self, unit: Unit) -> Receipt:
+        if unit.entries and not unit.facts and not unit.writes:
+            return Receipt((), self._take_entries(unit), self.now, self.grown)
         index = self._next(self.rules.facts_origin)
         rows = self._rows(unit, index)
         places = self._places(unit)
@@ -202,11 +205,20 @@ class Batch:
         for row in rows:
             entry = commitment(row[4], row[3])
             self._leaves.setdefault(self.rules.facts_origin, []).append((leaf_hash(entry), entry))
-        for origin, leaves in places.leaves.items():
-            self._leaves.setdefault(origin, []).extend(leaves)
-        self.places |= places.found
+        self._take_places(places)
         self._facts += rows
         return Receipt(tuple(range(index, index + len(rows))), tuple(places.positions), self.now, self.grown)
+
+    def _take_entries(self, unit: Unit) -> tuple[int, ...]:
+        """Take a unit that has nothing but entries: nothing can go wrong once they have their places."""
+        places = self._places(unit)
+        self._take_places(places)
+        return tuple(places.positions)
+
+    def _take_places(self, places: _Places) -> None:
+        for origin, leaves in places.leaves.items():
+            self._leaves.setdefault(origin, []).extend(leaves)
+        self.places.update(places.found)
 
     def _next(self, origin: str) -> int:
         head = self.heads.get(origin)
@@ -240,6 +252,13 @@ class Batch:
         return places.found.get(key, self.places.get(key))
 
     def _check_entry(self, origin: str, entry: bytes) -> None:
+        if origin not in self._taking:
+            self._check_log(origin)
+            self._taking.add(origin)
+        if len(entry) > MAX_ENTRY:
+            raise EntryTooLarge(f"an entry of {len(entry)} bytes exceeds {MAX_ENTRY}")
+
+    def _check_log(self, origin: str) -> None:
         if origin == self.rules.facts_origin:
             raise LogReserved(f"log {origin} takes facts only")
         head = self.heads.get(origin)
@@ -247,8 +266,6 @@ class Batch:
             raise LogUnknown(f"there is no log {origin} to append to")
         if head.frozen_at is not None or origin in self.changes.frozen:
             raise LogFrozen(f"log {origin} is frozen: it takes no more entries")
-        if len(entry) > MAX_ENTRY:
-            raise EntryTooLarge(f"an entry of {len(entry)} bytes exceeds {MAX_ENTRY}")
         self._signer(origin)
 
     def _signer(self, origin: str) -> CheckpointSigner:
@@ -294,6 +311,7 @@ class Batch:
             self.heads[origin], self.frontiers[origin] = new.head, new.frontier
         self.changes.opened |= changes.opened
         self.changes.frozen |= changes.frozen
+        self._taking -= changes.frozen
 
 
 def check_head(head: LogHead, signer: CheckpointSigner) -> None:

@@ -19,7 +19,7 @@ from chainward.faces.http.trace import Trace, request_id_of
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
     from structlog.typing import FilteringBoundLogger
@@ -177,8 +177,8 @@ class Envelope:
 
         return wrapped
 
-    def _complete(self, headers: object, trace: Trace) -> list[tuple[bytes, bytes]]:
-        complete = [(bytes(name), bytes(value)) for name, value in headers]  # type: ignore[attr-defined]  # ASGI pairs
+    def _complete(self, headers: Iterable[tuple[bytes, bytes]], trace: Trace) -> list[tuple[bytes, bytes]]:
+        complete: list[tuple[bytes, bytes]] = [*headers]
         present = {name for name, _ in complete}
         complete += self._headers
         complete += [default for default in _DEFAULTS if default[0] not in present]

@@ -31,7 +31,7 @@ def logger_to(stream: TextIO | None = None, *, level: str = "info", form: str = 
         structlog.PrintLogger(stream or sys.stderr),
         processors=[structlog.processors.add_log_level, _time, _failure, _json if form == "json" else _text],
         wrapper_class=structlog.make_filtering_bound_logger(least),
-    )
+    ).bind()  # else each line would make a logger of its own first
     return logger
 
 

@@ -112,12 +112,13 @@ def has_nul(scope: Scope) -> bool:
 
 def declared_length(scope: Scope) -> int | None:
     """Return the Content-Length of a request, or None for a chunked one."""
-    values = [value for name, value in scope["headers"] if name == b"content-length"]
-    if not values:
-        return None
-    if len(set(values)) > 1 or not values[0].isdigit() or len(values[0]) > _MAX_DIGITS:
-        raise RequestTruncated("the Content-Length header is not a number")
-    return int(values[0])
+    found: bytes | None = None
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            if found not in {None, value} or not value.isdigit() or len(value) > _MAX_DIGITS:
+                raise RequestTruncated("the Content-Length header is not a number")
+            found = value
+    return None if found is None else int(found)
 
 
 def check_media_type(scope: Scope, expected: Sequence[str]) -> None:
