@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tests.trust.identities import FakeIssuer
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Iterator
 
 __all__ = ["WELL_KNOWN", "IssuerServer", "Reply", "serve_issuer"]
@@ -46,8 +47,8 @@ class IssuerServer:
 
 
 @contextmanager
-def serve_issuer(algorithm: str = "RS256") -> Iterator[IssuerServer]:
-    """Give an issuer with its discovery document and its key."""
+def serve_issuer(algorithm: str = "RS256", tls: ssl.SSLContext | None = None) -> Iterator[IssuerServer]:
+    """Give an issuer with its discovery document and its key; it speaks https if it gets a context for that."""
     stopping = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -74,7 +75,10 @@ def serve_issuer(algorithm: str = "RS256") -> Iterator[IssuerServer]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = False
-    issuer = FakeIssuer(url=f"http://127.0.0.1:{server.server_port}", algorithm=algorithm)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    scheme = "http" if tls is None else "https"
+    issuer = FakeIssuer(url=f"{scheme}://127.0.0.1:{server.server_port}", algorithm=algorithm)
     state = IssuerServer(server.server_port, issuer)
     state.gate.set()
     state.publish(issuer)

@@ -6,14 +6,19 @@ import base64
 import hashlib
 import hmac
 import json
+import ssl
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.adapters.issuer_server import WELL_KNOWN, Reply, serve_issuer
@@ -28,6 +33,7 @@ from chainward.trust.issuers import Issuer, Issuers, IssuerType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.adapters.issuer_server import IssuerServer
 
@@ -445,3 +451,43 @@ def test_any_bytes_are_a_key_set_or_malformed(data: bytes) -> None:
     except (Malformed, TooLarge):
         return
     assert isinstance(json.loads(data), dict)
+
+
+def tls_context(folder: Path) -> tuple[ssl.SSLContext, str]:
+    """Return a server's context for 127.0.0.1, and the certificate (PEM) that a client must trust for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "issuer")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, SHA256())
+    )
+    pem = certificate.public_bytes(Encoding.PEM)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (folder / "server.pem").write_bytes(private + pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "server.pem")
+    return context, pem.decode()
+
+
+def test_an_issuer_over_tls_is_believed_by_its_own_certificates_and_no_others(tmp_path: Path) -> None:
+    context, pem = tls_context(tmp_path)
+    _, other = tls_context(tmp_path)
+    with serve_issuer("ES256", context) as server:
+        token = server.issuer.token(sub="jane")
+        assert verifier(server, ca_certificate=pem).verify(token).claims["sub"] == "jane"
+        for wrong in (other, ""):
+            with pytest.raises(IssuerUnreachable, match="certificate verify failed"):
+                verifier(server, ca_certificate=wrong).verify(token)
+
+
+def test_many_callers_at_once_ask_the_issuer_once(server: IssuerServer) -> None:
+    mine, token = verifier(server), server.issuer.token()
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(mine.verify, [token] * 40))
+    assert {each.url for each in found} == {server.issuer.url}
+    assert server.asked == [WELL_KNOWN, "/keys"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -213,6 +214,32 @@ def test_the_configuration_names_who_is_believed(anybody: Client) -> None:
             }
         ]
     }
+
+
+def test_a_family_of_issuers_is_shown_as_one(tmp_path_factory: pytest.TempPathFactory) -> None:
+    issuers = [
+        {"url": "https://oidc.circleci.com/org/*", "type": "ci-provider", "provider": "circleci", "audience": "ours"},
+        {"url": "https://spire.example.org", "type": "spiffe", "spiffe_trust_domain": "example.org"},
+        {"url": "https://dex.example.org", "type": "email"},
+    ]
+    settings = {("trust", "issuers"): issuers}
+    with open_test_platform(tmp_path_factory.mktemp("family"), settings=settings) as opened, in_process(opened) as one:
+        circle, spire, dex = one.get("/api/v2/configuration").json()["issuers"]
+    assert circle["wildcardIssuerUrl"] == "https://oidc.circleci.com/org/*"
+    assert "issuerUrl" not in circle
+    assert (circle["issuerType"], circle["audience"], circle["challengeClaim"]) == ("ci-provider", "ours", "sub")
+    assert (spire["spiffeTrustDomain"], spire["issuerUrl"]) == ("example.org", "https://spire.example.org")
+    assert dex["challengeClaim"] == "email"
+
+
+def test_many_at_once_get_certificates_of_their_own(desk: TestPlatform, anybody: Client) -> None:
+    keys = [fresh_key() for _ in range(24)]
+    headers = {"Authorization": f"Bearer {token_of(desk)}"}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda key: anybody.post(PATH, by_request(key), headers=headers), keys))
+    leaves = [chain_of(answer)[0] for answer in answers]
+    assert [leaf.public_key() for leaf in leaves] == [key.public_key() for key in keys]
+    assert len({leaf.serial_number for leaf in leaves}) == len(keys)
 
 
 def test_certificates_go_on_after_the_certificate_log_was_rotated(desk: TestPlatform, anybody: Client) -> None:
