@@ -12,9 +12,11 @@ from cryptography import x509
 from chainward.formats import (
     admission,
     bundle,
+    certificate_leaf,
     checkpoint,
     codec,
     cosign,
+    cosignature,
     dsse,
     fulcio,
     image_config,
@@ -33,6 +35,7 @@ from chainward.formats import (
     timestamp_request,
     trusted_root,
     vsa,
+    witness,
 )
 from chainward.formats.errors import TimestampRejected
 from chainward.kernel.digest import Digest
@@ -270,6 +273,23 @@ DECODERS = (
     ),
     Decoder("note", note.parse_note, (NOTE,)),
     Decoder("verifier key", _text(note.parse_verifier_key), (note.verifier_key("log.example", HASH).encode(),)),
+    Decoder("signature lines", note.parse_signatures, (note.format_signatures(note.parse_note(NOTE).signatures),)),
+    Decoder(
+        "cosignature",
+        cosignature.decode_cosignature,
+        (cosignature.encode_cosignature(cosignature.Cosignature(1, bytes(64))),),
+    ),
+    Decoder(
+        "witness request",
+        witness.parse_add_checkpoint,
+        (witness.format_add_checkpoint(witness.AddCheckpoint(7, (HASH, HASH), NOTE)),),
+    ),
+    Decoder("witness size", witness.parse_size, (witness.format_size(7),)),
+    Decoder(
+        "certificate leaf",
+        certificate_leaf.decode_certificate_leaf,
+        (sct.merkle_leaf(NOON, HASH, b"\x30\x05\x02\x01\x07\x30\x00"),),
+    ),
     Decoder("checkpoint", _text(checkpoint.parse_checkpoint), (CHECKPOINT.encode(),)),
     Decoder("tile", lambda data: tile.decode_tile(data, 2), (tile.encode_tile([HASH, HASH]),)),
     Decoder("tile path", _text(tile.parse_tile_path), (b"0/x001/067.p/5",)),
