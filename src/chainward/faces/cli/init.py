@@ -32,9 +32,11 @@ def command(
     token_out: Path | None,
     as_json: bool,
 ) -> None:
-    """Create a platform: keys, database, logs, environments dev, staging and prod, a starter policy.
+    """Create a platform: trust root, database, logs, environments dev, staging and prod, a starter policy.
 
-    The first admin token is printed once, or written to --token-out. Whoever holds it may do everything.
+    The first admin token is printed once, or written to --token-out. Whoever holds it may do everything. The keys of
+    the roots (certificate authority, timestamp authority, TUF) are written to keys/offline in the data folder; move
+    them away, and give them to `chainward trust rotate` when they are needed.
     """
     from chainward import wiring, workbench
     from chainward.faces.cli.settings import load
@@ -58,6 +60,7 @@ def command(
         f"token     {shown}",
         "",
         "Keep the token: it is shown this once, and may do everything.",
+        f"Move {loaded.folder / 'keys' / 'offline'} to a safe place: rotations alone need the keys of the roots.",
         f"Next: chainward up --data {loaded.folder}" if data else "Next: chainward up",
     ]
     emit(as_json, result, lines)
