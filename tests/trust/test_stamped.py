@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from datetime import timedelta
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,11 +31,12 @@ from tests.timestamps import (
 from chainward.formats import cms
 from chainward.formats.rfc3161 import TokenWriter, decode_response, decode_token
 from chainward.formats.timestamp_info import encode_info
+from chainward.formats.trusted_root import decode_trusted_root
 from chainward.kernel.problem import Problem
 from chainward.keys.model import Scheme
 from chainward.trust.authority import Compromise
 from chainward.trust.errors import TimestampInvalid, TimestampOutsideWindow, TimestampUntrusted
-from chainward.trust.material import ProvenTime, TrustedAuthority
+from chainward.trust.material import ProvenTime, TrustedAuthority, TrustMaterial
 from chainward.trust.stamped import verify_timestamp
 
 if TYPE_CHECKING:
@@ -49,6 +51,13 @@ SECOND = timedelta(seconds=1)
 
 def pem_chain(name: str) -> TrustedAuthority:
     return TrustedAuthority(name, tuple(x509.load_pem_x509_certificates((DATA / f"{name}-chain.pem").read_bytes())))
+
+
+def shipped_root(name: str) -> tuple[TrustedAuthority, ...]:
+    """Return the timestamp authorities in a trusted root as sigstore-python ships it."""
+    folder = f"https%3A%2F%2Ftuf-repo-cdn.{name}"
+    document = resources.files("sigstore").joinpath("_store", folder, "trusted_root.json").read_bytes()
+    return TrustMaterial.from_document(decode_trusted_root(document)).timestamp_authorities
 
 
 def token_in(reply: bytes) -> bytes:
@@ -430,6 +439,15 @@ def test_timestamps_of_sigstores_authority_count(hash_name: str) -> None:
     reply = (DATA / f"sigstage-{hash_name}.tsr").read_bytes()
     proven = verify_timestamp(reply, b"hello", [pem_chain("local"), pem_chain("sigstage")])
     assert (proven.source, proven.instant.year) == ("sigstage", 2025)
+
+
+@pytest.mark.parametrize("hash_name", ["sha256", "sha384", "sha512", "no-embedded-cert"])
+def test_timestamps_of_sigstores_authority_count_under_the_trusted_root_that_its_clients_ship(hash_name: str) -> None:
+    reply = (DATA / f"sigstage-{hash_name}.tsr").read_bytes()
+    staging, production = (shipped_root(name) for name in ("sigstage.dev", "sigstore.dev"))
+    assert verify_timestamp(reply, b"hello", staging).source == "https://timestamp.sigstage.dev/api/v1/timestamp"
+    with pytest.raises(TimestampUntrusted):
+        verify_timestamp(reply, b"hello", production)
 
 
 def test_a_bent_signature_of_sigstores_authority_is_refused() -> None:
