@@ -108,6 +108,11 @@ def test_a_wrong_value_is_refused_with_line_key_and_expectation(
         ("[registry]\nmutable_tags = ['ok/**', 'NO']\n", "repository patterns such as shop/**"),
         ("[instance]\nname = 'UPPER'\n", "host name"),
         ("[instance]\nname = 'nodot'\n", "with a dot"),
+        (f"[instance]\nname = '{'a.' * 32}a'\n", "at most 64"),
+        (f"[instance]\nname = '{'a' * 64}.b'\n", "at most 64"),
+        ("[server]\npublic_url = 'trust.example.test'\n", "public_url"),
+        ("[server]\npublic_url = 'https://trust.example.test/path'\n", "public_url"),
+        ("[server]\npublic_url = 'ftp://trust.example.test'\n", "public_url"),
         ("[instance]\nhosts = ['http://x']\n", "registry.example.org:5000"),
     ],
 )

@@ -20,6 +20,8 @@ __all__ = ["Config", "ConfigInvalid", "Gates", "Instance", "Keys", "Logging", "R
 
 _HOST: Final = re.compile(r"(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?\Z")
 _URL: Final = re.compile(r"https?://(?:[a-zA-Z0-9.-]+|\[[0-9a-fA-F:]+\])(?::[0-9]{1,5})?/?\Z")
+_MAX_NAME: Final = 64
+_MAX_LABEL: Final = 63
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)*\Z")
 
 
@@ -127,6 +129,8 @@ class Instance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if _NAME.match(self.name) is None or "." not in self.name:
             raise ValueError("name: expected a lowercase host name with a dot, such as chainward.example.org")
+        if len(self.name) > _MAX_NAME or any(len(label) > _MAX_LABEL for label in self.name.split(".")):
+            raise ValueError(f"name: expected at most {_MAX_NAME} characters, as certificates have room for")
         for host in self.hosts:
             if _HOST.match(host) is None:
                 raise ValueError(f"hosts: expected hosts such as registry.example.org:5000, found {host[:80]!r}")

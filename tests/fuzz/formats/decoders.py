@@ -28,6 +28,7 @@ from chainward.formats import (
     rekor_v1,
     rfc3161,
     sct,
+    signing_config,
     slsa,
     testresult,
     tile,
@@ -134,6 +135,8 @@ OLD_ENTRIES = tuple(
     )
 )
 MESSAGE = bundle.MessageSignature("SHA2_256", HASH, b"signature")
+SERVICE = signing_config.Service(url="https://trust.example", version=1, start=NOON, end=NOON, operator="example")
+SIGNING_CONFIG = signing_config.SigningConfig((SERVICE,), (SERVICE,), (SERVICE,), (SERVICE,))
 LOG_KEY = trusted_root.LogKey(
     origin="log.example",
     base_url="https://log.example",
@@ -270,6 +273,18 @@ DECODERS = (
         "trusted root",
         trusted_root.decode_trusted_root,
         (trusted_root.encode_trusted_root(trusted_root.TrustedRoot((LOG_KEY,))),),
+    ),
+    Decoder(
+        "signing config", signing_config.decode_signing_config, (signing_config.encode_signing_config(SIGNING_CONFIG),)
+    ),
+    Decoder(
+        "client trust config",
+        signing_config.decode_client_trust_config,
+        (
+            signing_config.encode_client_trust_config(
+                signing_config.ClientTrustConfig(trusted_root.TrustedRoot((LOG_KEY,)), SIGNING_CONFIG)
+            ),
+        ),
     ),
     Decoder("note", note.parse_note, (NOTE,)),
     Decoder("verifier key", _text(note.parse_verifier_key), (note.verifier_key("log.example", HASH).encode(),)),
