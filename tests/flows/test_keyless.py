@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -13,10 +14,11 @@ import httpx
 import pytest
 from tests.flows.command_line import BUILDER, Desk, bare, running
 from tests.loopback import served
+from tests.tokens import jwt_of
 
 from chainward.adapters.pinned import folder_name
 from chainward.formats.bundle import decode_bundle
-from chainward.formats.intoto import SLSA_PROVENANCE
+from chainward.formats.intoto import SLSA_PROVENANCE, VSA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,3 +236,30 @@ def test_the_guide_works_as_it_is_written(place: Desk) -> None:
     done = bare("-exc", "\n".join(commands), cwd=folder, executable=("/bin/sh",), **known)
     assert done.status == 0, done
     assert "verified" in done.out
+
+
+def test_a_platform_that_is_not_there_is_told_before_anything_is_signed(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    later = datetime.now(UTC) + timedelta(minutes=5)
+    known = {"CHAINWARD_URL": "http://127.0.0.1:9", "CHAINWARD_IDENTITY_TOKEN": jwt_of(expires=later)}
+    done = bare("sign", "file", "--json", cwd=tmp_path, **known)
+    assert (done.status, done.code) == (6, "platform-unreachable")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".local", "file"]
+
+
+def test_an_expired_token_is_sent_to_nobody(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("content")
+    stale = jwt_of(expires=datetime.now(UTC) - timedelta(seconds=1))
+    with served((500, {}, b"")) as (url, script):
+        done = bare("sign", "file", "--identity-token", stale, "--json", cwd=tmp_path, CHAINWARD_URL=url)
+    assert (done.status, done.code) == (4, "identity-token-unusable")
+    assert script.asked == []
+
+
+def test_a_promotion_says_when_it_was_decided_in_the_words_of_the_timestamp_authority(place: Desk) -> None:
+    place.complete("stamped")
+    place.run("promote", "shop/web:stamped", "--to", "dev")
+    found = place.ask("verify", "shop/web:stamped")["statements"]
+    summaries = [each for each in found if each["predicate_type"] == VSA]
+    assert [each["signer"] for each in summaries] == ["platform"]
+    assert summaries[0]["signed_at"]
