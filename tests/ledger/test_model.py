@@ -14,7 +14,14 @@ from hypothesis import strategies as st
 from chainward.formats.errors import Unwritable
 from chainward.kernel.identity import Actor, Context
 from chainward.ledger.errors import FactTooLarge, LogTampered
-from chainward.ledger.facts import FACTS, CheckpointAnchored, Opened
+from chainward.ledger.facts import (
+    FACTS,
+    CheckpointAnchored,
+    LogWitnessed,
+    Opened,
+    WitnessDisagreed,
+    WitnessEstablished,
+)
 from chainward.ledger.model import (
     FACT_LIMIT,
     Draft,
@@ -156,7 +163,11 @@ def test_an_envelope_that_no_ledger_wrote_is_called_tampered(envelope: bytes) ->
 
 
 def test_the_facts_of_the_ledger_say_what_they_are_about() -> None:
-    assert (Opened, CheckpointAnchored) == FACTS
+    assert FACTS[:2] == (Opened, CheckpointAnchored)
     assert Opened(origin="facts.test", format="chainward.fact/1").subjects() == ("log:facts.test",)
     assert CheckpointAnchored(origin="log.test", size=3, root="00").subjects() == ("log:log.test",)
+    assert LogWitnessed(origin="log.test", keys=()).subjects() == ("log:log.test",)
+    assert WitnessEstablished(key="witness.test+00000000+BA==").subjects() == ("witness:witness.test",)
+    disagreed = WitnessDisagreed(witness="w", origin="log.test", size=3, code="witness-refused", message="no")
+    assert disagreed.subjects() == ("log:log.test", "witness:w")
     assert len({fact.schema for fact in FACTS}) == len(FACTS)
