@@ -34,7 +34,7 @@ Rows = Callable[[int, int], list[bytes]]
 
 
 class Prover:
-    """Makes proofs for every log of a store; thread-safe, holds at most about 70 MB of tiles, and only those that were asked for.
+    """Makes proofs for every log of a store; thread-safe, keeps at most 70 MB of the tiles that were asked for.
 
     Each method takes the head of the log, read before: the tree is the one of that head, whatever was appended since.
     """
