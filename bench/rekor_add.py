@@ -4,8 +4,9 @@
 
 The platform runs as its users start it (``chainward init``, ``chainward up``: granian, SQLite with synchronous=FULL),
 the clients are coroutines of this process with a kept connection each, and every entry has a digest and a signature of
-its own, under one of 2,048 certificates (more than any cache of keys holds). CPU is that of the server's process, all its threads, over the requests of one
-round. A round's answers count only if every one of them was a 201; a sample of them is verified against the log's key.
+its own, under one of 2,048 certificates (more than any cache of keys holds). CPU is that of the server's process, all
+its threads, over the requests of one round. A round counts only if each of its answers was a 201; a sample of them is
+verified against the log's key.
 
 The promises are 2,500 adds a second for each core at 256 clients, and a median of 60 ms for a single client; when one
 is missed the exit status is 1. The time of a 4 KiB append with fdatasync stands beside them: it is what the disk gives.
