@@ -8,6 +8,4 @@ bundles, :mod:`chainward.trust.rekor` is the log's side of it, :mod:`chainward.t
 
 from __future__ import annotations
 
-from chainward.trust.model import TrustedLog, TrustedSigner, TrustRoot, VerifiedArtifact, VerifiedStatement
-
-__all__ = ["TrustRoot", "TrustedLog", "TrustedSigner", "VerifiedArtifact", "VerifiedStatement"]
+__all__: list[str] = []

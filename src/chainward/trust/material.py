@@ -20,7 +20,6 @@ from cryptography import x509
 from chainward.formats.note import ed25519_key_id
 from chainward.keys.errors import KeyMalformed, KeyUnsupported
 from chainward.keys.model import PublicKey, Scheme, raw_ed25519
-from chainward.trust.authority import AuthorityKind
 from chainward.trust.errors import CertificateMalformed, LogKeyInvalid
 
 if TYPE_CHECKING:
@@ -164,10 +163,10 @@ class TrustMaterial:
         """Believe the authorities of this platform, retired and compromised ones with their limits."""
         found = tuple(authorities)
         return cls(
-            tuple(_own_log(each) for each in found if each.kind is AuthorityKind.LOG),
-            tuple(_own_log(each) for each in found if each.kind is AuthorityKind.CT),
-            tuple(_own_authority(each) for each in found if each.kind is AuthorityKind.CA),
-            tuple(_own_authority(each) for each in found if each.kind is AuthorityKind.TSA),
+            tuple(_own_log(each) for each in found if each.kind == "log"),
+            tuple(_own_log(each) for each in found if each.kind == "ct"),
+            tuple(_own_authority(each) for each in found if each.kind == "ca"),
+            tuple(_own_authority(each) for each in found if each.kind == "tsa"),
         )
 
     def log(self, key_id: bytes) -> TrustedLog | None:

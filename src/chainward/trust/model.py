@@ -17,6 +17,7 @@ from chainward.keys.model import Scheme
 from chainward.trust.errors import SignerInvalid
 from chainward.trust.match import members_of
 from chainward.trust.material import TrustedLog, TrustMaterial
+from chainward.trust.proven import MESSAGE_SIGNATURE
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,7 +43,6 @@ __all__ = [
 ]
 
 ANY_PREDICATE: Final = "*"
-MESSAGE_SIGNATURE: Final = "message-signature"  # in a signer's predicates: may sign a file as such, without a statement
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
 _PREDICATE: Final = re.compile(r"[!-~]{1,512}\Z")
 _MAX_SCOPE: Final = 64

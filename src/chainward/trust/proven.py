@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from chainward.trust.identity import Identity
     from chainward.trust.material import ProvenTime, TrustedLog
 
-__all__ = ["MessageDigest", "Proven", "ProvenCertificate", "ProvenKey", "StatementPayload"]
+__all__ = ["MESSAGE_SIGNATURE", "MessageDigest", "Proven", "ProvenCertificate", "ProvenKey", "StatementPayload"]
+
+MESSAGE_SIGNATURE: Final = "message-signature"  # what a signature over a file is called where statements have a type
 
 
 class _Seal:

@@ -82,9 +82,16 @@ def _pins(place: PinPlace) -> Pins:
 
 def material_of(document: bytes) -> TrustMaterial:
     """Return what a trusted root, or the export of a platform, says of services; whoever gave it is believed."""
-    from chainward.trust.export import material_of as read
+    from chainward.formats.errors import Malformed, TooLarge, Unsupported
+    from chainward.formats.trusted_root import decode_trusted_root
+    from chainward.trust.material import TrustMaterial
 
-    return read(document)
+    try:
+        return TrustMaterial.from_document(decode_trusted_root(document))
+    except (Malformed, TooLarge, Unsupported):
+        from chainward.trust.export import material_of as read  # it loads all of the room
+
+        return read(document)
 
 
 def exported_root(document: bytes) -> TrustRoot | None:

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from chainward import workbench
-from chainward.faces.cli.answers import Signers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,6 +113,7 @@ def root_of_named(named: Named, material: TrustMaterial) -> TrustRoot:
 
 def root_of_platform(platform: Remote, material: TrustMaterial) -> TrustRoot:
     """Return what the platform itself believes of whom, and which signatures it revoked."""
+    from chainward.faces.cli.answers import Signers
     from chainward.faces.cli.verify_image import revocations_of
     from chainward.kernel.instant import parse_instant
     from chainward.kernel.name import RepositoryPattern

@@ -6,13 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from chainward import workbench
-from chainward.kernel.digest import Digest
-from chainward.kernel.name import ImageName
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
     from chainward.adapters.remote import Remote
-    from chainward.kernel.name import RepositoryName
+    from chainward.kernel.digest import Digest
+    from chainward.kernel.name import ImageName, RepositoryName
 
 __all__ = ["ForeignImage", "digest_of", "image_of", "is_digest", "resolve"]
 
@@ -29,6 +28,8 @@ class ForeignImage(Problem):
 
 def image_of(platform: Remote, text: str) -> ImageName:
     """Read an image name of this platform; the host, which says nothing more then, is left out."""
+    from chainward.kernel.name import ImageName
+
     image = ImageName.parse(text)
     if image.host and image.host != platform.host:
         raise ForeignImage(f"{text[:120]!r} is not an image of {platform.host}")
@@ -50,6 +51,8 @@ def resolve(platform: Remote, image: ImageName) -> Digest:
 def digest_of(platform: Remote, text: str) -> tuple[RepositoryName | None, Digest]:
     """Return repository and digest of an image name, or a bare digest."""
     if is_digest(text):
+        from chainward.kernel.digest import Digest
+
         return None, Digest.parse(text)
     image = image_of(platform, text)
     return image.repository, resolve(platform, image)

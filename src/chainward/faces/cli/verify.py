@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -17,6 +19,8 @@ from chainward.faces.cli.verify_image import foreign_image, registry_of, verify_
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from chainward.adapters.remote import Remote
     from chainward.faces.cli.believed import Named
     from chainward.faces.cli.session import PlatformAddress
@@ -89,7 +93,8 @@ def command(
         --trusted-root trusted_root.json
     """
     if bundles and named and trusted_root:
-        found = verify_by_name(subject := Target.of(target), bundles, named, _material(None, trusted_root))
+        with _without_collector():
+            found = verify_by_name(subject := Target.of(target), bundles, named, _material(None, trusted_root))
         _finish(subject.digest, found, [], demanded, as_json=as_json)
         return
     if not bundles and named and trusted_root and (image := foreign_image(target, at.url)) is not None:
@@ -115,6 +120,16 @@ def command(
         else:
             found = verify_by_root(subject, bundles, root_of_platform(platform, material))
         _finish(subject.digest, found, [], demanded, as_json=as_json)
+
+
+@contextmanager
+def _without_collector() -> Iterator[None]:
+    """Let a short life pass without looking for garbage: most of it is spent on making classes, which all stay."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _exported(path: str) -> TrustRoot | None:

@@ -122,8 +122,7 @@ def _of_proven(what: str, who: str, proven: Proven) -> dict[str, Any]:
 def _what(payload: StatementPayload | MessageDigest, target: Target) -> str:
     """Return what was stated about ``target``; raises SubjectMismatch if nothing was."""
     from chainward.trust.errors import SubjectMismatch
-    from chainward.trust.model import MESSAGE_SIGNATURE
-    from chainward.trust.proven import MessageDigest
+    from chainward.trust.proven import MESSAGE_SIGNATURE, MessageDigest
 
     if isinstance(payload, MessageDigest):
         if not target.has(payload):
