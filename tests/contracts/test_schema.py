@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-EXPECTED_TRIGGERS = {"sqlite": 8, "postgresql": 12}
+EXPECTED_TRIGGERS = {"sqlite": 10, "postgresql": 15}
 SHAPE = {
     "sqlite": "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'alembic%' AND name NOT LIKE 'sqlite%'",
     "postgresql": """

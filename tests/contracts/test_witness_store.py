@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 from tests.databases import CONTEXT, ManualClock, PlatformDatabase
 from tests.ledger.published import LOG, ORIGIN, ForeignLog, key, leaves
 
@@ -200,6 +201,23 @@ def test_a_log_may_have_several_keys_and_any_of_them_will_do(platform_database: 
 def test_what_signs_no_checkpoints_is_no_key_of_a_log(platform_database: PlatformDatabase, bad: VerifierKey) -> None:
     with pytest.raises(WitnessInvalid):
         witness_of(platform_database).trust_log(bad, context=CONTEXT)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE witnessed_log SET size = size - 1",
+        "UPDATE witnessed_log SET root = note",
+        "UPDATE witnessed_log SET origin = 'other.example'",
+        "DELETE FROM witnessed_log",
+    ],
+)
+def test_no_slip_of_a_hand_lets_a_witness_go_back(platform_database: PlatformDatabase, statement: str) -> None:
+    witness, log = witness_of(platform_database), ForeignLog(HONEST)
+    cosigned(witness, log, 0, 300)
+    with pytest.raises(DBAPIError, match="never goes back"), platform_database.database.writer.begin() as connection:
+        connection.exec_driver_sql(statement)
+    cosigned(witness, log, 300, 301)
 
 
 def test_two_replicas_never_cosign_two_trees(platform_database: PlatformDatabase) -> None:

@@ -2,7 +2,8 @@
 
 They stop defects and slips of a hand, not an owner of the database file, who can drop a trigger: against that stands
 :mod:`chainward.ledger.audit`. Facts may only lose their envelope and salt together (pruning); leaves never change; a
-tile may only be extended until it is complete; the head of a log may only grow, until it is frozen.
+tile may only be extended until it is complete; the head of a log may only grow, until it is frozen; and so may the
+state of a log for which the platform is a witness.
 
 A migration that rebuilds a table on SQLite (Alembic ``batch_alter_table``) drops its triggers without a word: install
 them again behind it. A test counts them.
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 from sqlalchemy import text
 
 from chainward.adapters.sql.ledger import FACT, LOG_HEAD, LOG_LEAF, LOG_TILE
+from chainward.adapters.sql.witness import WITNESSED_LOG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,12 +57,15 @@ _GROWN: Final = """NEW.origin = OLD.origin
             AND OLD.frozen_at IS NULL
             AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.root = OLD.root AND NEW.frozen_at IS NOT NULL))
             AND NEW.moved_at >= OLD.moved_at"""
+_COSIGNED: Final = """NEW.origin = OLD.origin
+            AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.root = OLD.root))"""
 
 GUARDS: Final = (
     Guard(FACT, "facts are never changed or deleted", _PRUNED),
     Guard(LOG_LEAF, "leaves of a log are never changed or deleted"),
     Guard(LOG_TILE, "tiles of a log only grow until they are complete", _EXTENDED),
     Guard(LOG_HEAD, "a log only grows", _GROWN),
+    Guard(WITNESSED_LOG, "what was cosigned never goes back", _COSIGNED),
 )
 
 

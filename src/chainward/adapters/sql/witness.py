@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from chainward.formats.note import NoteSignature
     from chainward.ledger.model import Write
 
-__all__ = ["WRITES", "SqlWitnessStore"]
+__all__ = ["WITNESSED_LOG", "WRITES", "SqlWitnessStore"]
 
 WITNESS_KEY: Final = Table(
     "witness_key",

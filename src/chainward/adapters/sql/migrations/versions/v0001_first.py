@@ -49,6 +49,12 @@ _TRIGGERS: Final = {
     BEGIN SELECT RAISE(ABORT, 'a log only grows'); END""",
         """CREATE TRIGGER log_head_delete BEFORE DELETE ON log_head
     BEGIN SELECT RAISE(ABORT, 'a log only grows'); END""",
+        """CREATE TRIGGER witnessed_log_update BEFORE UPDATE ON witnessed_log
+    WHEN NOT (NEW.origin = OLD.origin
+            AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.root = OLD.root)))
+    BEGIN SELECT RAISE(ABORT, 'what was cosigned never goes back'); END""",
+        """CREATE TRIGGER witnessed_log_delete BEFORE DELETE ON witnessed_log
+    BEGIN SELECT RAISE(ABORT, 'what was cosigned never goes back'); END""",
     ),
     "postgresql": (
         """CREATE FUNCTION fact_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -107,6 +113,18 @@ _TRIGGERS: Final = {
     EXECUTE FUNCTION log_head_refuse()""",
         """CREATE TRIGGER log_head_truncate BEFORE TRUNCATE ON log_head FOR EACH STATEMENT
     EXECUTE FUNCTION log_head_refuse()""",
+        """CREATE FUNCTION witnessed_log_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'what was cosigned never goes back' USING ERRCODE = 'restrict_violation';
+    END $$""",
+        """CREATE TRIGGER witnessed_log_update BEFORE UPDATE ON witnessed_log FOR EACH ROW
+    WHEN (NOT (NEW.origin = OLD.origin
+            AND (NEW.size > OLD.size OR (NEW.size = OLD.size AND NEW.root = OLD.root))))
+    EXECUTE FUNCTION witnessed_log_refuse()""",
+        """CREATE TRIGGER witnessed_log_delete BEFORE DELETE ON witnessed_log FOR EACH ROW
+    EXECUTE FUNCTION witnessed_log_refuse()""",
+        """CREATE TRIGGER witnessed_log_truncate BEFORE TRUNCATE ON witnessed_log FOR EACH STATEMENT
+    EXECUTE FUNCTION witnessed_log_refuse()""",
     ),
 }
 
