@@ -163,14 +163,19 @@ class JavaScript:
 
     def unavailable(self) -> str | None:
         """It needs Node and the packages of js/package.json."""
-        if shutil.which("node") is None:
-            return "node is not installed"
+        if self.node() is None:
+            return "node is not installed (make conformance-clients)"
         if not (TOOLS / "js" / "node_modules" / "@sigstore").is_dir():
             return "the npm packages are not installed (make conformance-clients)"
         return None
 
+    def node(self) -> str | None:
+        """Return where Node is."""
+        linked = TOOLS / "bin" / "node"
+        return str(linked) if linked.exists() else shutil.which("node")
+
     def _run(self, **request: object) -> dict[str, Any]:
-        node = shutil.which("node") or "node"
+        node = self.node() or "node"
         request = {key: str(value) if isinstance(value, Path) else value for key, value in request.items()}
         environment = {"SIGSTORE_JS": str(TOOLS / "js")}
         script = str(HERE / "js" / "client.cjs")
