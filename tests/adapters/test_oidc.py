@@ -271,10 +271,12 @@ def test_an_issuer_that_is_gone_is_unreachable() -> None:
         verifier(server).verify(server.issuer.token())
 
 
-def test_certificates_that_cannot_be_used_are_an_error_of_the_configuration(server: IssuerServer) -> None:
-    pem = "-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n"
+@pytest.mark.parametrize(
+    "pem", ["/etc/ca.pem", "-----BEGIN CERTIFICATE-----\nbm90IG9uZQ==\n-----END CERTIFICATE-----\n"]
+)
+def test_certificates_that_cannot_be_used_are_an_error_of_the_configuration(pem: str) -> None:
     with pytest.raises(IssuerInvalid, match="ca_certificate"):
-        verifier(server, ca_certificate=pem).verify(server.issuer.token())
+        trusting("https://login.example.org", ca_certificate=pem)
 
 
 def test_keys_are_kept_and_asked_for_again_after_a_while(clock: MovableClock) -> None:

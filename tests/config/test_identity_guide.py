@@ -5,19 +5,26 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+from tests.trust.certification import MemoryAuthorities
+
 from chainward.config import load
 from chainward.trust.issuers import Issuer, Issuers, IssuerType
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "configure-identities.md"
+PLACEHOLDER = re.compile(r"-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n")
 BLOCK = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def issuers_of(folder: Path) -> list[Issuer]:
     """Return the issuers of all examples; the development issuer's has none."""
     found: list[Issuer] = []
+    root = MemoryAuthorities([]).found["ca-1"].certificates[-1]
+    pem = x509.load_der_x509_certificate(root).public_bytes(Encoding.PEM).decode()
     for number, block in enumerate(BLOCK.findall(PAGE.read_text(encoding="utf-8"))):
         path = folder / f"{number}.toml"
-        path.write_text(block, encoding="utf-8")
+        path.write_text(PLACEHOLDER.sub(pem, block), encoding="utf-8")
         found += load(path, {}).trust.trusted_issuers()
     return found
 

@@ -15,6 +15,8 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import SplitResult, urlsplit
 
+from cryptography import x509
+
 from chainward.trust.errors import IssuerInvalid, IssuerUntrusted
 
 if TYPE_CHECKING:
@@ -218,9 +220,15 @@ def _check_rest(issuer: Issuer) -> None:
     wrong = [host for host in issuer.key_hosts if _HOST.match(host) is None]
     if wrong:
         raise IssuerInvalid(f"issuer {issuer.url}: {wrong[0][:80]!r} in key_hosts is not a lowercase host")
-    pem = issuer.ca_certificate
-    if pem and (len(pem) > _MAX_PEM or "-----BEGIN CERTIFICATE-----" not in pem):
+    if issuer.ca_certificate and not _holds_certificates(issuer.ca_certificate):
         raise IssuerInvalid(f"issuer {issuer.url}: expected ca_certificate to hold certificates in PEM")
+
+
+def _holds_certificates(pem: str) -> bool:
+    try:
+        return len(pem) <= _MAX_PEM and bool(x509.load_pem_x509_certificates(pem.encode()))
+    except ValueError:
+        return False
 
 
 def _registrable(netloc: str) -> str:
