@@ -43,7 +43,8 @@ def export(*, path: str | None, stock: bool, at: PlatformAddress, as_json: bool)
 
     \b
     chainward trust export trust.json
-    chainward verify release.tar --bundle release.tar.sigstore.json --trust trust.json
+    chainward verify release.tar --bundle release.tar.sigstore.json \\
+        --trust trust.json
     """
     if stock:
         document = at.root_document()

@@ -117,7 +117,8 @@ def compromise(
     clients are told by leaving it out of the trusted root, and then believe none of what it ever signed.
 
     \b
-    chainward trust compromise tsa-1 --since 2026-11-20T00:00:00Z --reason 'laptop stolen'
+    chainward trust compromise tsa-1 --since 2026-11-20T00:00:00Z \\
+        --reason 'laptop stolen'
     """
     notes = [workbench.read_bytes(Path(path), _NOTE_LIMIT).decode("utf-8", "replace") for path in checkpoints]
     body = {"since": since, "reason": reason, "checkpoints": notes}

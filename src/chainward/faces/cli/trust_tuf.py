@@ -59,8 +59,8 @@ def rotate_root(
     earlier root follow.
 
     \b
-    chainward trust tuf rotate-root --root-key file:tuf-root-2.pem --root-key file:tuf-root-3.pem \\
-        --root-key file:tuf-root-4.pem --remove 9a2f…
+    chainward trust tuf rotate-root --root-key file:tuf-root-2.pem \\
+        --root-key file:tuf-root-3.pem --root-key file:tuf-root-4.pem --remove 9a2f…
     """
     signers = [signing_key(reference) for reference in keys]
     with at.connect() as platform:
