@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,13 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ledger.published import LOG, ORIGIN, ForeignLog, key, leaves
 
+from chainward.formats.errors import Malformed
 from chainward.formats.note import Note, NoteSignature, VerifierKey, format_note, parse_note
 from chainward.formats.tile import encode_entries
 from chainward.keys.errors import SignatureInvalid
 from chainward.ledger.checkpoint import CheckpointInvalid, NoteSigner
 from chainward.ledger.evidence import EvidenceInvalid, decode_evidence, encode_evidence, verify_split
 from chainward.ledger.monitor import LogMisbehaved, LogRolledBack, LogServesWrong, Monitor, Sighting, SplitView
-from chainward.ledger.remembered import Remembered
+from chainward.ledger.remembered import Remembered, StateUnusable, decode_remembered, encode_remembered
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,6 +145,8 @@ def test_a_state_that_somebody_changed_is_not_believed() -> None:
     forged = NoteSigner(ORIGIN, key(b"x")).sign(10, bytes(32))
     with pytest.raises(CheckpointInvalid):
         look(log, Remembered(forged, 10))
+    with pytest.raises(StateUnusable):  # or the entries from 300 to 599 would never be looked at
+        look(log, Remembered(ForeignLog(HONEST, shown=300).signed(), 600))
 
 
 @pytest.mark.parametrize(("name", "width"), [("tile/0/000", 256), ("tile/0/002.p/88", 88), ("tile/1/000.p/2", 2)])
@@ -198,3 +202,15 @@ def test_two_signed_trees_of_one_size_are_evidence_by_themselves() -> None:
     assert raised.value.evidence is not None
     assert raised.value.evidence.nodes == ()
     assert convicted(raised.value, ForeignLog(HONEST)) == (600, 600)
+
+
+def test_a_state_file_reads_back_and_is_of_one_log() -> None:
+    remembered, _ = look(ForeignLog(HONEST, shown=300))
+    data = encode_remembered(remembered, ORIGIN, datetime(2026, 11, 23, tzinfo=UTC))
+    assert decode_remembered(data, ORIGIN) == remembered
+    with pytest.raises(StateUnusable):
+        decode_remembered(data, "other.example")
+    with pytest.raises(StateUnusable):
+        decode_remembered(data.replace(b"monitor/1", b"monitor/9"), ORIGIN)
+    with pytest.raises(Malformed):
+        decode_remembered(data[:-9], ORIGIN)

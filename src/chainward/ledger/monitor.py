@@ -18,7 +18,7 @@ from chainward.kernel.problem import Kind, Problem
 from chainward.ledger.cosign import open_signed
 from chainward.ledger.evidence import Evidence
 from chainward.ledger.proofs import EMPTY_ROOT
-from chainward.ledger.remembered import Remembered
+from chainward.ledger.remembered import Remembered, StateUnusable
 from chainward.ledger.tiles import PublishedTree, fold_nodes
 
 if TYPE_CHECKING:
@@ -125,17 +125,20 @@ class Monitor:
             SplitView: two checkpoints contradict each other.
             LogRolledBack: the log shows less than it did, or than it shows elsewhere.
             LogServesWrong: its tiles or entries do not fit to what it signed.
-            CheckpointInvalid, SignatureInvalid: the log did not sign what was fetched.
+            CheckpointInvalid, SignatureInvalid: the log did not sign what was fetched, or what is remembered.
+            StateUnusable: what is remembered cannot be.
         """
         note = self._log.checkpoint()
         newest, _ = open_signed(note, self._origin, self._keys)
         tree = PublishedTree(self._log, newest.size)
-        known = [("", remembered.checkpoint)] if remembered else []
-        for place, other in (*known, *others):
-            self._compare(tree, newest, note, other, place)
         examined = newest.size if start is None else min(start, newest.size)
         if remembered:
-            examined = min(remembered.examined, newest.size)
+            older = self._compare(tree, newest, note, remembered.checkpoint, "")
+            if remembered.examined > older.size:
+                raise StateUnusable("more entries were looked at than the remembered checkpoint has")
+            examined = remembered.examined
+        for place, other in others:
+            self._compare(tree, newest, note, other, place)
         yield from self._rounds(tree, newest, note, examined)
 
     def _rounds(self, tree: PublishedTree, newest: Checkpoint, note: bytes, examined: int) -> Iterator[Look]:
@@ -163,8 +166,10 @@ class Monitor:
         _check(frontier.root() == root, self._origin, f"the entries from {start} to {stop - 1}")
         return tuple(sightings)
 
-    def _compare(self, tree: PublishedTree, newest: Checkpoint, note: bytes, other_note: bytes, place: str) -> None:
-        """Hold the newest checkpoint against another of the same log, which is remembered or was seen elsewhere."""
+    def _compare(
+        self, tree: PublishedTree, newest: Checkpoint, note: bytes, other_note: bytes, place: str
+    ) -> Checkpoint:
+        """Hold the newest checkpoint against another of the same log, remembered or seen elsewhere, and return that."""
         other, _ = open_signed(other_note, self._origin, self._keys)
         where = f"seen at {place}" if place else "remembered"
         if other.size > newest.size:
@@ -189,6 +194,7 @@ class Monitor:
                 origin=self._origin,
                 evidence=Evidence(self._origin, other_note, note, nodes),
             )
+        return other
 
     def _reading(self) -> _Reading:
         return _Reading(self._origin)
