@@ -127,6 +127,10 @@ class Ledger:
         with self._store.view() as view:
             return view.heads()
 
+    def head(self, origin: str) -> LogHead:
+        """Return the newest head of a log; raises LogUnknown."""
+        return self._store.tiles.head(origin)
+
     def checkpoint(self, origin: str) -> bytes:
         """Return the newest signed checkpoint of a log; raises LogUnknown."""
         return self._store.tiles.head(origin).checkpoint
@@ -141,8 +145,7 @@ class Ledger:
 
     def tile(self, origin: str, path: TilePath) -> bytes:
         """Return a tile as C2SP tlog-tiles serves it; raises OutOfRange."""
-        with self._store.view() as view:
-            return read.tile(view, origin, path)
+        return read.tile(self._store.tiles, origin, path)
 
     def entries(self, origin: str, path: EntriesPath) -> bytes:
         """Return an entry bundle as C2SP tlog-tiles serves it; raises OutOfRange."""

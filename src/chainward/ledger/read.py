@@ -84,10 +84,13 @@ def consistency(reader: TileReader, prover: Prover, origin: str, size1: int, siz
     return Consistency(origin, size1, size2, *roots, tuple(hashes), head.checkpoint)
 
 
-def tile(view: LogView, origin: str, path: TilePath) -> bytes:
+def tile(reader: TileReader, origin: str, path: TilePath) -> bytes:
     """Return the hashes of a tile."""
-    start = _start(view, origin, path.index, path.width, path.level)
-    hashes = view.hashes(origin, path.level, start, start + path.width)
+    start = _start(reader, origin, path.index, path.width, path.level)
+    complete = reader.tile_with_nodes(origin, path.level, path.index) if path.width == TILE_WIDTH else None
+    if complete is not None:
+        return complete[0]
+    hashes = reader.hashes(origin, path.level, start, start + path.width)
     if len(hashes) != path.width:
         raise LogTampered(f"tile {path} of log {origin} is shorter than its checkpoint says")
     return encode_tile(hashes)
@@ -102,8 +105,8 @@ def entries(view: LogView, origin: str, path: EntriesPath) -> bytes:
     return encode_entries(found)
 
 
-def _start(view: LogView, origin: str, index: int, width: int, level: int) -> int:
+def _start(reader: TileReader, origin: str, index: int, width: int, level: int) -> int:
     start = index * TILE_WIDTH
-    if start + width > view.head(origin).size >> (TILE_HEIGHT * level):
+    if start + width > reader.head(origin).size >> (TILE_HEIGHT * level):
         raise OutOfRange(f"log {origin} does not reach that far yet")
     return start

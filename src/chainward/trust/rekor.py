@@ -60,6 +60,11 @@ class Rekor:
         """The active shard."""
         return self._known or self.renewed()
 
+    def active(self) -> TrustedLog:
+        """Return the active shard, also where another replica has begun it just now."""
+        log = self.log
+        return log if self._ledger.head(log.origin).frozen_at is None else self.renewed()
+
     def renewed(self) -> TrustedLog:
         """Ask which shard is active now."""
         self._known = self._active()

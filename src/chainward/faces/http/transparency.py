@@ -134,7 +134,7 @@ def _origin(call: Call) -> str:
         return call.platform.shards.of_origin(call.path["origin"]).log.origin
     name = call.path.get("log")
     if name is None:
-        return call.platform.shards.active().origin
+        return call.platform.rekor.active().origin
     logs = call.platform.logs
     for known, log in logs.items():
         if name in {known, log.origin}:
