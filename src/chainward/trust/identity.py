@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from cryptography import x509
+from cryptography.x509.oid import ExtensionOID
 
 from chainward.formats.errors import Malformed
 from chainward.formats.fulcio import ISSUER, decode_claims, decode_username
@@ -92,13 +93,13 @@ def identity_of(certificate: x509.Certificate) -> Identity:
         CertificateMalformed: not exactly one subject alternative name of a known kind, no issuer, unreadable claims.
     """
     try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        names = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME).value
         claims = decode_claims(certificate.extensions)
     except x509.ExtensionNotFound:
         raise CertificateMalformed("the certificate names nobody: it has no subject alternative name") from None
     except (Malformed, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, ValueError) as error:
         raise CertificateMalformed(f"the certificate cannot be read: {error}") from None
-    found = list(names)
+    found = list(names) if isinstance(names, x509.SubjectAlternativeName) else []
     if len(found) != 1:
         raise CertificateMalformed(f"the certificate has {len(found)} subject alternative names, not one")
     subject, kind = _subject(found[0])
