@@ -311,13 +311,13 @@ def _certificate_id(attributes: dict[x509.ObjectIdentifier, asn1.TLV]) -> Certif
     """Return how the signer names his certificate: the first one in the list (RFC 5035 §4)."""
     second = attributes.get(cms.ATTRIBUTE_SIGNING_CERTIFICATE_V2)
     if second is not None:
-        newer = asn1.decode_der(cms.SigningCertificateV2, cms.raw(second)).certificates
+        newer = second.parse(cms.SigningCertificateV2).certificates
         if newer:
             name = "sha256" if newer[0].algorithm is None else _hash_of(newer[0].algorithm)
             return CertificateId(name, newer[0].hash, *_issuer_serial(newer[0].issuer_serial))
     first = attributes.get(cms.ATTRIBUTE_SIGNING_CERTIFICATE)
     if first is not None:
-        older = asn1.decode_der(cms.SigningCertificate, cms.raw(first)).certificates
+        older = first.parse(cms.SigningCertificate).certificates
         if older:
             return CertificateId("sha1", older[0].hash, *_issuer_serial(older[0].issuer_serial))
     raise Malformed(_WHAT, "the signed attributes do not name the signer's certificate")
