@@ -81,7 +81,7 @@ def add(
 
     \b
     chainward trust add shop-ci \\
-        --identity https://github.com/shop/web/.github/workflows/ci.yml@refs/tags/v1 \\
+        --identity-regex 'https://github[.]com/shop/web/.+@refs/heads/main' \\
         --issuer https://token.actions.githubusercontent.com \\
         --claim source_repository_uri=https://github.com/shop/web \\
         --repository 'shop/web' --predicate https://slsa.dev/provenance/v1

@@ -60,7 +60,8 @@ def rotate_root(
 
     \b
     chainward trust tuf rotate-root --root-key file:tuf-root-2.pem \\
-        --root-key file:tuf-root-3.pem --root-key file:tuf-root-4.pem --remove 9a2f…
+        --root-key file:tuf-root-3.pem \\
+        --root-key file:tuf-root-4.pem --remove 9a2f…
     """
     signers = [signing_key(reference) for reference in keys]
     with at.connect() as platform:
