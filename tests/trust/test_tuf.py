@@ -28,7 +28,7 @@ from chainward.keys.local import PrivateKey, generate
 from chainward.keys.model import Scheme
 from chainward.trust.authority import AuthorityKind
 from chainward.trust.distribution import ONLINE_ROLES
-from chainward.trust.errors import DistributionConflict, DistributionMissing, RootInvalid
+from chainward.trust.errors import DistributionConflict, DistributionMissing, KeySealed, RootInvalid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -388,3 +388,19 @@ def test_the_files_are_served_over_http_as_stock_clients_ask_for_them(stand: Sta
         for name, each in described.items():
             body = nobody.get(f"/tuf/targets/{each['hashes']['sha256']}.{name}").content
             assert body == nobody.get(f"/{name}").content
+
+
+def test_a_rotation_that_cannot_be_published_now_is_published_by_the_next_renewal(stand: Stand) -> None:
+    services = stand.desk.platform.services
+    with stand.desk.platform.database.writer.begin() as connection:
+        sealed = connection.exec_driver_sql("SELECT sealed_key FROM tuf_key WHERE name = 'tuf-targets-1'").scalar()
+        connection.exec_driver_sql("UPDATE tuf_key SET sealed_key = x'00' WHERE name = 'tuf-targets-1'")
+    made = services.authorities.rotate(AuthorityKind.LOG, context=CONTEXT)
+    assert services.authorities.active(AuthorityKind.LOG) == made, "the rotation itself is durable"
+    assert stand.distribution.state().versions["targets"] == 1
+    with pytest.raises(KeySealed):
+        services.refresh()
+    with stand.desk.platform.database.writer.begin() as connection:
+        connection.exec_driver_sql("UPDATE tuf_key SET sealed_key = ? WHERE name = 'tuf-targets-1'", (sealed,))
+    services.refresh()
+    assert stand.client().documents(stand.clock.now()) == current(stand)

@@ -6,10 +6,12 @@ who signs the checkpoints of which log before there is a ledger.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from chainward.kernel.identity import PLATFORM, Context
+from chainward.kernel.problem import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -135,7 +137,7 @@ class TrustServices:
 
         tools = (signing.signers.vault, self.documents, self.clock)
         distribution = Distribution(self.ledger, signing.published, TufMetadata(), *tools)
-        self.authorities.on_change(lambda context: _follow(distribution, context))
+        self.authorities.on_change(lambda context: _publish(distribution, context))
         return distribution
 
     def _open_development_issuer(self) -> DevelopmentIssuer | None:
@@ -175,3 +177,9 @@ def _follow(distribution: Distribution, context: Context) -> None:
     """Publish what changed; before the founding there is nothing to publish in."""
     if distribution.is_founded:
         distribution.refresh(context=context)
+
+
+def _publish(distribution: Distribution, context: Context) -> None:
+    """Publish after a change that is durable; the renewal tries again, and reports, what cannot be published now."""
+    with suppress(Problem):
+        _follow(distribution, context)
