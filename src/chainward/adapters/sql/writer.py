@@ -46,7 +46,7 @@ __all__ = ["Handler", "Scope", "Writer"]
 _BATCH: Final = 512
 _QUEUE: Final = 4096  # patient units that may wait; more would not be durable before their clients give up
 _SHARE: Final = 128  # patient units that are worth a durable write of their own
-_SHARE_SECONDS: Final = 0.008  # the longest that patient units wait for each other
+_SHARE_SECONDS: Final = 0.02  # the longest that patient units wait for each other
 
 
 @dataclass(frozen=True, slots=True)
