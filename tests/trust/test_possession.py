@@ -89,7 +89,11 @@ def test_what_is_not_one_request_is_refused(pem: bytes) -> None:
         prove_possession(RequestProof(pem), JANE)
 
 
-@pytest.mark.parametrize("pem", [b"", PEM, PUBLIC + PUBLIC, PUBLIC[:-40], b"\xff" * 100, b"x" * 20_000], ids=len)
+@pytest.mark.parametrize(
+    "pem",
+    [b"", PEM, PUBLIC + PUBLIC, PUBLIC[:-40], b"\xff" * 100, b"x" * 20_000],
+    ids=["empty", "a request", "twice", "cut", "binary", "huge"],
+)
 def test_what_is_not_one_key_is_refused(pem: bytes) -> None:
     with pytest.raises(CertificateRequestInvalid):
         prove_possession(ChallengeProof(pem, b"x"), JANE)
