@@ -70,13 +70,21 @@ def speaks_v1(entry: LogEntry | PromisedEntry) -> bool:
 
 
 def log_of(entry: LogEntry | PromisedEntry, material: TrustMaterial) -> TrustedLog:
-    """Return the trusted log that an entry names; raises LogUntrusted."""
+    """Return the trusted log that an entry names.
+
+    Raises:
+        LogUntrusted: none of the trusted ones.
+        LogEntryMismatch: an entry of Rekor v1, and a log that is none: a promise of v1 tells the time, and the key of
+            a log of v2 must not be a clock as well.
+    """
     log = material.log(entry.log_id)
     if log is None:
         raise LogUntrusted(
             f"the signature was logged in a log that is not trusted here (key id {entry.log_id.hex()[:64]})",
             details={"trusted": [known.origin for known in material.logs]},
         )
+    if speaks_v1(entry) and not log.is_v1:
+        raise LogEntryMismatch(f"log {log.origin} holds no entries of kind {entry.kind} {entry.version}")
     return log
 
 
