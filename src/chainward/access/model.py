@@ -115,7 +115,8 @@ class Principal:
     """Somebody whose token was checked, and what the token allows.
 
     ``token_id`` and ``expires_at`` are None only for the platform itself and for those who show no token. ``limits``
-    bound a registry session: what it allows at most, by the name of the repository; None is every repository.
+    bound a registry session: what it allows at most, by the name of the repository; under None stands whether it may
+    list the names of all that the token may pull from, which lets it read nothing.
     """
 
     actor: Actor
@@ -139,11 +140,16 @@ class Principal:
         allowed = any(permission in binding.role.permissions for binding in self.bindings)
         return allowed and (self.limits is None or any(permission in limit for limit in self.limits.values()))
 
+    def may_list(self, repository: RepositoryName) -> bool:
+        """Whether the principal may be told that a repository is there."""
+        if self.limits is None or Permission.PULL not in self.limits.get(None, ()):
+            return self.may(Permission.PULL, repository)
+        return any(binding.allows(Permission.PULL, repository) for binding in self.bindings)
+
     def _is_within(self, permission: Permission, repository: RepositoryName | None) -> bool:
         if self.limits is None or repository is None:
             return False
-        names = (None, str(repository))
-        return any(permission in self.limits.get(name, ()) for name in names)
+        return permission in self.limits.get(str(repository), ())
 
 
 PLATFORM_PRINCIPAL: Final = Principal(PLATFORM, (Binding(Role.ADMIN, EVERYWHERE),), None, None)

@@ -34,9 +34,7 @@ def answer_base(call: OciCall) -> Answer:
 def list_repositories(call: OciCall) -> Answer:
     """List the repositories that the caller may pull from."""
     call.enter(None)
-    page = call.registry.listing.repositories(
-        lambda repository: call.may(Permission.PULL, repository), call.query.get("last", ""), call.count("n")
-    )
+    page = call.registry.listing.repositories(call.principal.may_list, call.query.get("last", ""), call.count("n"))
     headers = call.next_page("/v2/_catalog", page.names[-1]) if page.has_more and page.names else {}
     return json_answer({"repositories": page.names}, headers=headers)
 
