@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from cryptography import x509
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.trust.identities import GITHUB, GITHUB_CLAIMS
 
@@ -212,7 +213,7 @@ def test_a_ci_job_is_named_by_its_provider_and_challenged_by_its_subject() -> No
 
 @pytest.mark.parametrize(
     ("branch", "written"),
-    [("größe", "gr%C3%B6%C3%9Fe"), ("a b", "a%20b"), ("50%", "50%25"), ("a%20b", "a%20b"), ('"<x>', "%22%3Cx%3E")],
+    [("größe", "gr%C3%B6%C3%9Fe"), ("a b", "a%20b"), ("50%", "50%25"), ("a%20b", "a%2520b"), ('"<x>', "%22%3Cx%3E")],
 )
 def test_a_branch_of_any_name_becomes_a_uri(branch: str, written: str) -> None:
     issuer = Issuer(url=GITHUB, type=IssuerType.CI_PROVIDER, provider=ready_providers()["github"])
@@ -220,6 +221,20 @@ def test_a_branch_of_any_name_becomes_a_uri(branch: str, written: str) -> None:
     found = principal_of(VerifiedToken(issuer, GITHUB, claims))
     assert found.subject == f"https://github.com/acme/shop/w.yml@refs/heads/{written}"
     assert isinstance(found.subject_name, x509.UniformResourceIdentifier)
+
+
+@given(st.tuples(st.text(max_size=12), st.text(max_size=12)))
+@example(("größe", "gr%C3%B6%C3%9Fe"))
+@example(("a b", "a%20b"))
+@example(("50%", "50%25"))
+def test_a_branch_that_spells_out_another_ones_uri_is_not_taken_for_it(branches: tuple[str, str]) -> None:
+    issuer = Issuer(url=GITHUB, type=IssuerType.CI_PROVIDER, provider=ready_providers()["github"])
+    found = []
+    for branch in branches:
+        claims = GITHUB_CLAIMS | {"job_workflow_ref": f"acme/shop/w.yml@refs/heads/{branch}"}
+        with suppress(IdentityRefused):
+            found.append(principal_of(VerifiedToken(issuer, GITHUB, claims)).subject)
+    assert branches[0] == branches[1] or len(set(found)) == len(found)
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\x00b", "x" * 3000, "\ud800"])

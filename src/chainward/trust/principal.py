@@ -3,6 +3,7 @@
 Follows Fulcio's rules for each type of issuer (docs/oidc.md, docs/certificate-specification.md there), SPIFFE-ID §2 for
 ``spiffe``, the projected tokens of Kubernetes for ``kubernetes``. Nothing is repaired: what does not fit is refused,
 except that letters which a URI cannot hold are percent-encoded (RFC 3987 §3.1): a branch may well be named ``größe``.
+So is the percent sign itself, always: else a branch that is really named ``gr%C3%B6%C3%9Fe`` would be taken for it.
 """
 
 from __future__ import annotations
@@ -34,8 +35,7 @@ _SPIFFE_PATH: Final = re.compile(r"(?:/[A-Za-z0-9._-]+)+\Z")
 _KUBERNETES: Final = re.compile(r"[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?\Z")
 _ACCOUNT: Final = "system:serviceaccount:"
 _URI: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,31}:[!-~]+\Z")
-_URI_LETTERS: Final = "!#$%&'()*+,/:;=?@[]~"
-_ODD_PERCENT: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_URI_LETTERS: Final = "!#$&'()*+,/:;=?@[]~"
 
 
 class SubjectKind(StrEnum):
@@ -231,6 +231,6 @@ def _text(claims: Mapping[str, Any], name: str) -> str:
 
 def _as_uri(text: str) -> str:
     try:
-        return quote(_ODD_PERCENT.sub("%25", text), safe=_URI_LETTERS)
+        return quote(text, safe=_URI_LETTERS)
     except UnicodeEncodeError:
         raise IdentityRefused("the subject is not text") from None
