@@ -332,6 +332,23 @@ def test_a_state_that_the_operator_pins_must_be_one_that_the_log_had(tmp_path: P
         assert marked.compromise.pinned(origin) == pin
 
 
+def test_a_state_from_after_the_compromise_is_not_pinned(tmp_path: Path) -> None:
+    """With it, whatever a stolen timestamp key backdated and logged until then would count."""
+    with stand(tmp_path / "p") as (desk, authorities):
+        platform, origin = desk.platform, "log.chainward.local"
+        platform.ledger.append_entries(origin, [b"before"])
+        before = pin_of(platform.ledger.checkpoint(origin), authorities.snapshot())
+        since = platform.clock.now()
+        platform.anchor()
+        platform.ledger.append_entries(origin, [b"backdated"])
+        late = pin_of(platform.ledger.checkpoint(origin), authorities.snapshot())
+        with pytest.raises(AuthorityConflict, match="only after"):
+            authorities.mark_compromised("tsa-1", since, "stolen", [late], context=CONTEXT)
+        marked = authorities.mark_compromised("tsa-1", since, "stolen", [before], context=CONTEXT)
+        assert marked.compromise is not None
+        assert marked.compromise.pinned(origin) == before
+
+
 def test_a_checkpoint_of_a_stranger_pins_nothing(settled: TestPlatform) -> None:
     platform = settled.platform
     snapshot = platform.services.authorities.snapshot()

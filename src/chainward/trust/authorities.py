@@ -245,7 +245,8 @@ class Authorities:
         Raises:
             AuthorityUnknown: there is no such authority.
             AuthorityInvalid: ``since`` lies in the future, or the reason is not one line.
-            AuthorityConflict: it is marked already with an earlier instant, or a log never had a pinned state.
+            AuthorityConflict: it is marked already with an earlier instant, or a log never had a pinned state, or not
+                before ``since``.
             LogUnknown: a pinned log is none of ours.
         """
         now = self._clock.now()
@@ -270,7 +271,7 @@ class Authorities:
         return self._commit(drafts, now, context).named(name)
 
     def _pins(self, since: datetime, given: Sequence[PinnedCheckpoint]) -> tuple[PinnedCheckpoint, ...]:
-        check_pins(self._ledger, given)
+        check_pins(self._ledger, given, since)
         origins = {each.origin for each in self._store.snapshot().authorities if each.origin}
         anchored = anchored_before(self._ledger, origins - {pin.origin for pin in given}, since)
         return tuple(sorted((*given, *anchored)))
