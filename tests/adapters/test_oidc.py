@@ -493,3 +493,32 @@ def test_many_callers_at_once_ask_the_issuer_once(server: IssuerServer) -> None:
         found = list(pool.map(mine.verify, [token] * 40))
     assert {each.url for each in found} == {server.issuer.url}
     assert server.asked == [WELL_KNOWN, "/keys"]
+
+
+def test_an_issuer_that_hangs_does_not_hold_every_thread(server: IssuerServer, clock: MovableClock) -> None:
+    """Tokens cost nothing to make: one for each thread would stop the platform while an issuer is slow."""
+    mine = OidcVerifier(trusting(server.issuer.url), IssuerDocuments(), clock, crowd=2)
+    token = server.issuer.token()
+    server.gate.clear()
+    with ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(mine.verify, token) for _ in range(2)]
+        assert server.held.wait(5)
+        while mine._crowd._value:
+            threading.Event().wait(0.001)
+        with pytest.raises(IssuerUnreachable, match="too many"):
+            mine.verify(token)
+        server.gate.set()
+        assert {each.result().url for each in waiting} == {server.issuer.url}
+    mine.verify(token)
+
+
+def test_known_keys_answer_though_too_many_wait_for_another_issuer(server: IssuerServer, clock: MovableClock) -> None:
+    mine = OidcVerifier(trusting(server.issuer.url), IssuerDocuments(), clock, crowd=1)
+    token = server.issuer.token(exp=9999999999)
+    mine.verify(token)
+    clock.wait(minutes=6)
+    assert mine._crowd.acquire(blocking=False)
+    mine.verify(token)
+    clock.wait(minutes=5)
+    with pytest.raises(IssuerUnreachable, match="too many"):
+        mine.verify(token)

@@ -4,7 +4,8 @@ The order is the protection: the issuer in a token must be configured before any
 makes the platform open a connection to a host of the token's choosing. Keys are kept for ten minutes and no longer,
 even if the issuer is down then: a key that was withdrawn must cease to count. A token with an unknown key makes us ask
 again, but each issuer is asked only every 30 seconds for that; and however many names a wildcard admits, only 30 new
-ones of its family are asked within a minute. The present keys answer while somebody fetches new ones.
+ones of its family are asked within a minute. The present keys answer while somebody fetches new ones. Who has to wait
+for an issuer holds a thread of the platform, and anybody can send tokens: so only some may, and the others are refused.
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ _FETCHES: Final = 30
 _MINUTE: Final = timedelta(minutes=1)
 _MAX_KNOWN: Final = 512
 _WAIT: Final = 15.0
+_CROWD: Final = 16
 
 
 class KeySource(Protocol):
@@ -65,10 +67,19 @@ class _Known:
 
 
 class OidcVerifier:
-    """Implements TokenVerifier. ``local`` are issuers of this very process, whose keys need not be fetched."""
+    """Implements TokenVerifier. ``local`` are issuers of this very process, whose keys need not be fetched.
+
+    At most ``crowd`` callers at a time ask an issuer or wait for one.
+    """
 
     def __init__(
-        self, issuers: Issuers, source: KeySource, clock: Clock, *, local: Mapping[str, KeySet] | None = None
+        self,
+        issuers: Issuers,
+        source: KeySource,
+        clock: Clock,
+        *,
+        local: Mapping[str, KeySet] | None = None,
+        crowd: int = _CROWD,
     ) -> None:
         self._issuers = issuers
         self._source = source
@@ -77,6 +88,7 @@ class OidcVerifier:
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._fetches: dict[str, deque[datetime]] = {}
         self._lock = threading.Lock()
+        self._crowd = threading.BoundedSemaphore(crowd)
 
     def verify(self, token: str) -> VerifiedToken:
         """Return the claims of a token of a configured issuer, for its audience, valid now; raises as the port says."""
@@ -93,6 +105,16 @@ class OidcVerifier:
         if known.keys is not None and known.has(key_id, now, _FRESH):
             return known.keys
         has_usable = known.has(key_id, now, _USABLE)
+        if not self._crowd.acquire(blocking=False):
+            if known.keys is not None and has_usable:
+                return known.keys
+            raise IssuerUnreachable(f"too many are waiting for issuers, so {url} is not asked now")
+        try:
+            return self._awaited(known, issuer, url, key_id, has_usable=has_usable)
+        finally:
+            self._crowd.release()
+
+    def _awaited(self, known: _Known, issuer: Issuer, url: str, key_id: str | None, *, has_usable: bool) -> KeySet:
         if not known.lock.acquire(blocking=not has_usable, timeout=-1 if has_usable else _WAIT):
             if known.keys is not None and has_usable:
                 return known.keys

@@ -161,7 +161,8 @@ class TrustServices:
 
         own = self.development_issuer
         local = {} if own is None else {own.url: parse_keys(own.key_set())}
-        tokens = OidcVerifier(self.issuers, IssuerDocuments(), self.clock, local=local)
+        crowd = self.config.server.threads // 2
+        tokens = OidcVerifier(self.issuers, IssuerDocuments(), self.clock, local=local, crowd=crowd)
         return Certifier(self.ledger, self.authorities, tokens, self.clock, self.entropy)
 
     def _open_timestamps(self) -> Timestamps:
