@@ -261,3 +261,23 @@ def test_a_request_of_both_kinds_is_none() -> None:
     both = json.loads(enveloped()) | json.loads(encode_entry_request(ENTRY))
     with pytest.raises(Malformed, match="either"):
         decode_entry_request(json.dumps(both).encode())
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"{" + b",".join(b'"a_%d_b_c_d":1' % number for number in range(1900)) + b"}",
+        b'{"a_b":[' + b",".join([b"{}"] * 9000) + b"]}",
+        b'{"a":' * 9 + b"1" + b"}" * 9,
+    ],
+    ids=["members", "objects", "depth"],
+)
+def test_what_is_nothing_like_a_request_is_not_renamed_member_by_member(request_: bytes) -> None:
+    """Requests are read in the event loop, so one that costs thirty times as much would hold up everybody."""
+    with pytest.raises(Malformed, match=r"more members|nested more"):
+        decode_entry_request(request_)
+
+
+def test_a_name_that_is_longer_than_any_is_unknown() -> None:
+    with pytest.raises(Malformed, match="unknown"):
+        decode_entry_request(b'{"' + b"a_b" * 10_000 + b'":1}')

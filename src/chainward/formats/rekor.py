@@ -20,7 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
-from chainward.formats.codec import canonical_json, check_size, convert, decode_json, decode_object, encode_base64
+from chainward.formats.codec import canonical_json, check_size, convert, decode_json, encode_base64
 from chainward.formats.dsse import pae
 from chainward.formats.errors import Malformed, Unsupported, Unwritable
 from chainward.formats.protojson import RawBytes, raw, raw_members
@@ -48,6 +48,9 @@ MAX_ENVELOPE_REQUEST: Final = 4 * 1024 * 1024  # a request that carries a statem
 MAX_BODY: Final = 2**16 - 1  # an entry bundle counts the bytes of an entry in 16 bits
 _BODY: Final = "hashedrekord body"
 _REQUEST: Final = "log entry request"
+_MAX_MEMBERS: Final = 64  # a dozen is what a request can have
+_MAX_NAME: Final = 64
+_REQUEST_DEPTH: Final = 8
 _WORD_BREAK: Final = re.compile(r"_([a-z0-9])")
 
 # The digest that each kind of key signs, and its length; pure Ed25519 signs no digest, so it is not here.
@@ -215,9 +218,15 @@ def _read(data: bytes) -> _Request:
     try:
         return _DECODER.decode(data)
     except ValueError:  # in snake_case, perhaps; else this gives the reason
-        return convert(
-            _in_camel_case(decode_object(data, limit=MAX_ENVELOPE_REQUEST, what=_REQUEST)), _Request, what=_REQUEST
-        )
+        return convert(_in_camel_case(_few_members(data)), _Request, what=_REQUEST)
+
+
+def _few_members(data: bytes) -> dict[str, Any]:
+    """Return a request without its type, if it is small enough for names to be changed one by one."""
+    if data.count(b",") > _MAX_MEMBERS:  # the text of a request has hardly any
+        raise Malformed(_REQUEST, "has more members than any request")
+    shape = dict[str, Any]
+    return decode_json(data, shape, limit=MAX_ENVELOPE_REQUEST, what=_REQUEST, depth=_REQUEST_DEPTH)
 
 
 def _entry_over_pae(request: _DsseRequest) -> HashedRekord:
@@ -295,4 +304,6 @@ def _in_camel_case(value: Any) -> Any:  # noqa: ANN401 - a JSON value of any sha
 
 
 def _camel(name: str) -> str:
+    if len(name) > _MAX_NAME:
+        return name
     return _WORD_BREAK.sub(lambda match: match[1].upper(), name)
