@@ -2,7 +2,8 @@
 
 The order is fixed: method, media type, size, token, permission, and only then the translator. A request with a small
 body costs one hop to a thread (the token is checked there, before the body is looked at); a large body is only read
-after its sender is known to have the permission somewhere.
+after its sender is known to have the permission somewhere. Where no token is needed, only some large bodies are held at
+a time: else everybody could fill the memory.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from chainward.access.authorize import authorize, authorize_anywhere
 from chainward.access.model import Principal
 from chainward.faces.http.answers import Answer, send_answer
 from chainward.faces.http.auth import authenticate
-from chainward.faces.http.errors import InternalError, MethodNotAllowed, ParameterInvalid
+from chainward.faces.http.errors import InternalError, MethodNotAllowed, ParameterInvalid, TooManyBodies
 from chainward.faces.http.requests import Call, check_media_type, declared_length, has_nul, read_body
-from chainward.faces.http.routes import Needs, Reach
+from chainward.faces.http.routes import Needs, Public, Reach
 from chainward.faces.http.trace import trace_of
 from chainward.kernel.identity import Actor, Context
 
@@ -35,6 +36,7 @@ __all__ = ["ANONYMOUS", "PathEndpoint"]
 
 ANONYMOUS: Final = Principal(Actor("anonymous"), (), None, None)
 _SMALL: Final = 256 * 1024
+_LARGE_AT_A_TIME: Final = 16
 _QUERY_LIMIT: Final = 8192
 _MAX_PARAMETERS: Final = 32
 
@@ -46,6 +48,7 @@ class PathEndpoint:
         self._routes = {route.method: route for route in routes}
         self._platform = platform
         self._sessions = sessions
+        self._large = 0
         if "GET" in self._routes:
             self._routes.setdefault("HEAD", self._routes["GET"])
 
@@ -62,12 +65,28 @@ class PathEndpoint:
         await send_answer(answer, send, head=scope["method"] == "HEAD")
 
     async def _answer(self, route: Route, scope: Scope, receive: Receive) -> Answer:
-        body = b""
         if route.accepts:
             check_media_type(scope, route.accepts)
             length = declared_length(scope)
             if length is None or length > _SMALL:
-                await to_thread.run_sync(self._principal, route, scope)
+                return await self._answer_large(route, scope, receive)
+        return await self._answer_read(route, scope, receive)
+
+    async def _answer_large(self, route: Route, scope: Scope, receive: Receive) -> Answer:
+        if not isinstance(route.access, Public) or route.limit <= _SMALL:
+            await to_thread.run_sync(self._principal, route, scope)
+            return await self._answer_read(route, scope, receive)
+        if self._large >= _LARGE_AT_A_TIME:
+            raise TooManyBodies(f"{self._large} large bodies are under way here", headers={"Retry-After": "1"})
+        self._large += 1
+        try:
+            return await self._answer_read(route, scope, receive)
+        finally:
+            self._large -= 1
+
+    async def _answer_read(self, route: Route, scope: Scope, receive: Receive) -> Answer:
+        body = b""
+        if route.accepts:
             seconds = self._platform.config.server.body_seconds
             body = await read_body(scope, receive, limit=route.limit, seconds=seconds)
         if not route.in_loop:

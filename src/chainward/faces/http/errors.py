@@ -27,6 +27,7 @@ __all__ = [
     "RequestTruncated",
     "RouteUnknown",
     "ShuttingDown",
+    "TooManyBodies",
     "TooManyLogins",
 ]
 
@@ -91,6 +92,15 @@ class BodyTooSlow(HttpProblem):
     code: ClassVar[str] = "body-too-slow"
     status: ClassVar[int] = 408
     hint = "Send the request again; if that is the network, raise server.body_seconds."
+
+
+class TooManyBodies(HttpProblem):
+    """Others who need no token are sending large bodies to this path, as many as may at a time."""
+
+    kind: ClassVar[Kind] = Kind.UNAVAILABLE
+    code: ClassVar[str] = "body-too-many"
+    status: ClassVar[int] = 503
+    hint = "Send the request again in a moment; a body of less than 256 KiB does not have to wait."
 
 
 class RequestTruncated(HttpProblem):
