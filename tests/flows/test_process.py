@@ -10,7 +10,7 @@ import socket
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,9 +22,6 @@ from tests.flows.processes import free_port, initialised, running, start
 
 from chainward.config import load
 from chainward.wiring import open_platform
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REASON = "written while the platform goes down"
 
@@ -183,6 +180,13 @@ def test_an_idle_connection_does_not_hold_up_the_end(data: Path) -> None:
         began = time.monotonic()
         assert process.end(signal.SIGINT) == 0
         assert time.monotonic() - began < 10
+
+
+def test_a_crash_leaves_no_core_file_with_the_keys_in_it(data: Path) -> None:
+    with running(data) as process:
+        limits = Path(f"/proc/{process.process.pid}/limits").read_text()
+    (core,) = [line.split() for line in limits.splitlines() if line.startswith("Max core file size")]
+    assert core[4:6] == ["0", "0"]
 
 
 def test_a_platform_that_was_never_made_is_not_started(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import gc
+import resource
 import signal
 import socket
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
@@ -77,6 +78,7 @@ def serve(config: Config, ready: Callable[[str], None] | None = None) -> None:
     Raises:
         NotInitialised, InstanceRunning, AddressInUse, CertificateUnusable: it cannot start, and nothing was changed.
     """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core file would hold every key that is open
     logger = logger_to(level=config.logging.level, form=config.logging.format)
     adopt_standard_logging(logger)
     check_address(config.server.host, config.server.port)
