@@ -97,7 +97,7 @@ def serve_platform(
     folder: Path, settings: Mapping[tuple[str, str], object] | None = None
 ) -> Iterator[tuple[TestPlatform, str]]:
     """Serve a whole furnished platform over ``folder``; gives it and its base URL, whose host names its images."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+    with _tcp_socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = ("server", "port"), listener.getsockname()[1]
         with (
@@ -110,7 +110,7 @@ def serve_platform(
 @contextmanager
 def serve(app: ASGIApp, bound: socket.socket | None = None) -> Iterator[str]:
     """Serve ``app`` on a free port of 127.0.0.1 (or on a socket that is bound already) and give its base URL."""
-    with bound or socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+    with bound or _tcp_socket() as listener:
         if bound is None:
             listener.bind(("127.0.0.1", 0))
         config = uvicorn.Config(app, log_level="critical", lifespan="off", http="httptools", loop="uvloop")
@@ -126,6 +126,11 @@ def serve(app: ASGIApp, bound: socket.socket | None = None) -> Iterator[str]:
             if thread.is_alive():
                 server.force_exit = True
                 thread.join(_START_SECONDS)
+
+
+def _tcp_socket() -> socket.socket:
+    """Return a socket that says it speaks TCP: of others asyncio does not switch off Nagle's 40 ms for each answer."""
+    return socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
 
 
 def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
