@@ -22,6 +22,7 @@ from tools.docs_problems import problems
 from chainward.access.model import Permission
 from chainward.faces.http.oci.app import _TRANSLATORS
 from chainward.faces.http.oci.call import Place
+from chainward.faces.http.oci.token import _FORM, _FORM_LIMIT
 from chainward.faces.http.problems import documented_status
 from chainward.faces.http.routes import Needs, Public, Reach
 from chainward.formats.oci import MAX_MANIFEST
@@ -135,6 +136,7 @@ _LISTED: Final = ("n", "last")
 _UPLOADED: Final = ("digest", "mount", "from")
 _QUERY: Final[Mapping[Place, tuple[str, ...]]] = {  # a place that does not stand here is tried with all of them
     Place.BASE: (),
+    Place.SESSION: ("service", "scope"),
     Place.CATALOG: _LISTED,
     Place.TAGS: _LISTED,
     Place.REFERRERS: (*_LISTED, "artifactType"),
@@ -223,20 +225,22 @@ def _registry() -> Iterator[Door]:
             needs = _permission(place, method)
             limit = MAX_MANIFEST if (place, method) == (Place.MANIFEST, "PUT") else None
             reach = Reach.REPOSITORY if needs else None
+            is_form = (place, method) == (Place.SESSION, "POST")
             yield Door(
                 method,
                 place.value,
                 needs,
                 reach,
-                is_public=False,
-                limit=limit,
+                is_public=place is Place.SESSION,  # it asks who calls by itself, and gives nothing to nobody
+                accepts=(_FORM,) if is_form else (),
+                limit=_FORM_LIMIT if is_form else limit,
                 parameters=_QUERY.get(place, (*_LISTED, *_UPLOADED, "artifactType")),
                 oci=True,
             )
 
 
 def _permission(place: Place, method: str) -> Permission | None:
-    if place in {Place.BASE, Place.CATALOG}:
+    if place in {Place.BASE, Place.CATALOG, Place.SESSION}:
         return None
     return Permission.PUSH if place in _UPLOADS else _BY_METHOD.get(method, Permission.PUSH)
 
@@ -252,6 +256,9 @@ def hold(answer: httpx.Response, door: Door, *secrets: str) -> str:
     if answer.status_code < HTTPStatus.BAD_REQUEST or answer.request.method == "HEAD":
         return ""
     if door.page and answer.headers["content-type"].startswith(_HTML):
+        return ""
+    if answer.headers["content-type"].startswith("text/plain"):
+        assert door.template == "/witness/add-checkpoint", where  # C2SP tlog-witness: in a line of text
         return ""
     document = answer.json()
     if answer.request.url.path.startswith("/v2"):
@@ -326,6 +333,8 @@ def _sample(info: inspect.Type) -> Any:  # noqa: C901, PLR0911 - one case for ea
             return info.values[0]
         case inspect.VarTupleType() | inspect.ListType():
             return [_sample(info.item_type)] * max(1, info.min_length or 0)
+        case inspect.DictType():
+            return {"x": _sample(info.value_type)}
         case inspect.UnionType():
             return _sample(next(kind for kind in info.types if not isinstance(kind, inspect.NoneType)))
         case inspect.EnumType():
@@ -348,7 +357,7 @@ def wrongs(shape: Any) -> Iterator[tuple[str, Any]]:
             yield f"{name} = {str(value)[:30]!r}", {**right, name: value}
 
 
-def _wrong(info: inspect.Type) -> Iterator[Any]:  # noqa: C901 - one case for each kind of type
+def _wrong(info: inspect.Type) -> Iterator[Any]:  # noqa: C901, PLR0915 - one case for each kind of type
     match info:
         case inspect.StrType():
             yield from (None, 7, True, 1.5, [], {}, ["x"])
@@ -370,6 +379,14 @@ def _wrong(info: inspect.Type) -> Iterator[Any]:  # noqa: C901 - one case for ea
             yield [_sample(info.item_type)] * (info.max_length + 1)
             if info.min_length:
                 yield []
+        case inspect.StructType():
+            yield from (None, "x", 7, [])
+            yield from (body for _, body in wrongs(info.cls))
+        case inspect.DictType():
+            yield from (None, "x", 7, [])
+            yield from ({"x": value} for value in _wrong(info.value_type))
+            assert info.max_length is not None, "a mapping without a limit"
+            yield {str(number): _sample(info.value_type) for number in range(info.max_length + 1)}
         case inspect.UnionType():
             kinds = [kind for kind in info.types if not isinstance(kind, inspect.NoneType)]
             assert len(kinds) == 1, info

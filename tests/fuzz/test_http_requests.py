@@ -98,6 +98,8 @@ def shaped(  # noqa: C901, PLR0911 - one case for each kind of type
             return st.sampled_from(info.values)
         case inspect.VarTupleType() | inspect.ListType():
             return st.lists(shaped(info.item_type, name, digest), min_size=info.min_length or 0, max_size=3)
+        case inspect.DictType():
+            return st.dictionaries(TEXTS, shaped(info.value_type, name, digest), max_size=3)
         case inspect.UnionType():
             return st.one_of(*(shaped(kind, name, digest) for kind in info.types))
         case inspect.NoneType():

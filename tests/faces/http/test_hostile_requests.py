@@ -25,6 +25,9 @@ TAKING = [door for door in DOORS if door.takes is not None]
 WITH_BODY = [door for door in DOORS if door.accepts or (door.oci and door.method in {"PUT", "PATCH", "POST"})]
 ASKING = [door for door in DOORS if door.parameters]
 OPEN = [door for door in DOORS if door.holes]
+TOLERANT = frozenset(
+    {"/api/v2/signingCert"}
+)  # reads what newer clients of Sigstore may add, and asks for a token first
 CREDENTIALS = ("garbage", "", "Bearer", "Bearer \x7f", "Basic !!!", "Bearer cwt_aaaaaaaaaaaaaaaaaaaaaa_" + "b" * 43)
 
 
@@ -36,8 +39,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def desk(folder: Path) -> Iterator[TestPlatform]:
     """A platform with one image, whose time the tests set."""
-    with open_test_platform(folder, clock=ManualClock()) as made:
+    settings: dict[tuple[str, str], object] = {("trust", "development_issuer"): True}
+    with open_test_platform(folder, clock=ManualClock(), settings=settings) as made:
         push_image(made.platform, "shop/web", "1")
+        assert made.platform.witnessing.witness  # the key of a witness is made, once, when it is first asked for
         yield made
 
 
@@ -150,7 +155,7 @@ def test_a_method_that_a_path_does_not_have_is_refused(door: Door, admin: Client
     assert footprint(folder) == before
 
 
-@parametrize("door", [door for door in DOORS if door.accepts])
+@parametrize("door", [door for door in DOORS if door.accepts and "*/*" not in door.accepts])
 def test_a_body_of_another_media_type_is_not_looked_at(door: Door, admin: Client, folder: Path) -> None:
     before = footprint(folder)
     for media_type in ("text/plain", f"{door.accepts[0]}x", "multipart/form-data; boundary=x", "x" * 5000, ";", "\x7f"):
@@ -182,7 +187,7 @@ def test_a_body_where_none_belongs_changes_nothing(door: Door, admin: Client) ->
         assert answer.status_code == plain.status_code, what
 
 
-@parametrize("door", TAKING)
+@parametrize("door", [door for door in TAKING if door.template not in TOLERANT])
 def test_a_body_with_one_thing_wrong_is_refused_as_malformed(door: Door, admin: Client, folder: Path) -> None:
     before = footprint(folder)
     for what, body in wrongs(door.takes):

@@ -107,7 +107,7 @@ class CompromiseRequest(Struct, frozen=True, kw_only=True, forbid_unknown_fields
     For each log without one, the last state that the facts log anchored before ``since`` is believed.
     """
 
-    since: str
+    since: Annotated[str, Meta(max_length=64)]
     reason: _Reason
     checkpoints: Annotated[tuple[_Pem, ...], Meta(max_length=64)] = ()
 
