@@ -132,15 +132,16 @@ def decode_base64(text: str, *, what: str, url_safe_too: bool = False) -> bytes:
     Raises:
         Malformed: any character, padding or trailing bit out of place.
     """
-    standard = text.replace("-", "+").replace("_", "/") if url_safe_too else text
-    if url_safe_too and standard != text and ("+" in text or "/" in text):
-        raise Malformed(what, "mixes two base64 alphabets")
+    if url_safe_too and ("-" in text or "_" in text):
+        if "+" in text or "/" in text:
+            raise Malformed(what, "mixes two base64 alphabets")
+        text = text.replace("-", "+").replace("_", "/")
     try:
-        data = binascii.a2b_base64(standard, strict_mode=True)
+        data = binascii.a2b_base64(text, strict_mode=True)
     except ValueError:  # binascii.Error, text that is not ASCII
         raise Malformed(what, "is not base64") from None
-    tail = len(data) % 3 or 3
-    if encode_base64(data[-tail:]) != standard[-4:]:
+    tail = len(data) % 3
+    if tail and binascii.b2a_base64(data[-tail:], newline=False) != text[-4:].encode():
         raise Malformed(what, "is not base64 in its only form")
     return data
 

@@ -211,7 +211,7 @@ def _fits(key: VerifierKey) -> bool:
 
 
 def _is_name(name: str) -> bool:
-    return bool(name) and "+" not in name and not any(letter.isspace() for letter in name) and not _CONTROL.search(name)
+    return name.split() == [name] and "+" not in name and not _CONTROL.search(name)
 
 
 def _parse_lines(lines: str) -> tuple[NoteSignature, ...]:

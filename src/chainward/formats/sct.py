@@ -11,6 +11,7 @@ log saw (§3.2), whichever other extensions there are and in their order.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -48,6 +49,7 @@ _MAX_LIST: Final = 2**16 - 1
 _MAX_TBS: Final = 2**24 - 1
 _LOG_ID: Final = 32
 _VERSION: Final = 0
+_HEAD: Final = struct.Struct(">B32sQ")  # version, log id, milliseconds since 1970
 _PRECERT_ENTRY: Final = b"\x00\x01"
 _CERTIFICATE_TIMESTAMP: Final = b"\x00\x00"  # version v1, signature type certificate_timestamp
 _TIMESTAMPED_ENTRY: Final = b"\x00\x00"  # version v1, leaf type timestamped_entry
@@ -177,11 +179,9 @@ def _encode(sct: SignedCertificateTimestamp) -> bytes:
 
 def _decode(data: bytes) -> SignedCertificateTimestamp:
     reader = _Reader(data)
-    version = reader.number(1)
+    version, log_id, moment = _HEAD.unpack(reader.take(_HEAD.size))
     if version != _VERSION:
         raise Unsupported(_WHAT, f"version {version + 1} is not read, only version 1")
-    log_id = reader.take(_LOG_ID)
-    moment = reader.number(8)
     if moment > _MAX_TIMESTAMP:
         raise Malformed(_WHAT, "its time is beyond the year 9999")
     extensions = reader.vector()
