@@ -20,10 +20,11 @@ from tuf.api.exceptions import (
     LengthOrHashMismatchError,
     UnsignedMetadataError,
 )
+from tuf.api.metadata import Metadata, Root
 from tuf.ngclient import FetcherInterface, Updater, UpdaterConfig
 
 from chainward.adapters.keyring import OfflineKeys
-from chainward.adapters.tuf import TufMetadata, tuf_key_id
+from chainward.adapters.tuf import TufMetadata, _Signing, tuf_key_id
 from chainward.keys.local import PrivateKey, generate
 from chainward.keys.model import Scheme
 from chainward.trust.authority import AuthorityKind
@@ -299,6 +300,21 @@ def test_a_root_that_too_few_signed_is_not_published(stand: Stand) -> None:
     assert stand.distribution.state().versions["root"] == 1
 
 
+def test_a_root_that_its_own_keys_signed_and_not_the_present_ones_is_not_published(stand: Stand) -> None:
+    """Whoever administers the platform, but has no root key, tries to put clients on keys of his own."""
+    strangers = [generate(Scheme.ED25519) for _ in range(3)]
+    online = {role: keys[0] for role, keys in stand.distribution.summary().online.items()}
+    own = Metadata[Root].from_bytes(TUF.first_root(strangers, 2, online, stand.clock.now() + timedelta(days=365)))
+    own.signed.version = 2
+    for signers in (strangers, [*strangers, OFFLINE.tuf[0]]):
+        own.signatures.clear()
+        for signer in signers:
+            own.sign(_Signing(signer), append=True)
+        with pytest.raises(RootInvalid, match="that root 1 wants"):
+            stand.distribution.replace_root(own.to_bytes(), context=CONTEXT)
+    assert stand.distribution.state().versions["root"] == 1
+
+
 def test_a_root_must_be_the_next_one(stand: Stand) -> None:
     second = stand.next_root(*OFFLINE.tuf)
     stand.distribution.replace_root(second, context=CONTEXT)
@@ -317,7 +333,7 @@ def test_a_root_that_is_over_is_not_published(stand: Stand) -> None:
 def test_a_root_may_not_want_fewer_signatures(stand: Stand) -> None:
     weak = json.loads(stand.next_root(*OFFLINE.tuf))
     weak["signed"]["roles"]["root"]["threshold"] = 1
-    with pytest.raises(RootInvalid):
+    with pytest.raises(RootInvalid, match="fewer"):
         stand.distribution.replace_root(json.dumps(weak).encode(), context=CONTEXT)
 
 
