@@ -36,7 +36,7 @@ from tests.trust.sigstore_world import (
     root_holder,
 )
 from tests.trust.test_prove import nobody, prove
-from tests.trust.world import MemoryLog
+from tests.trust.world import MemoryLog, log_key
 
 from chainward.formats.bundle import LogEntry, MessageSignature, encode_bundle
 from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO, Envelope, Signature, pae
@@ -395,6 +395,15 @@ def test_a_checkpoint_of_another_log_with_the_same_key_is_refused(world: World) 
     borrowed = NoteSigner("other.example.test", world.log.signer.signer).sign(proof.tree_size, proof.root).decode()
     with pytest.raises(CheckpointInvalid):
         prove(with_proof(bundle, checkpoint=borrowed), world.material)
+
+
+def test_a_checkpoint_of_another_log_below_the_signature_line_of_this_one_is_refused(world: World) -> None:
+    """Whoever gets a log's key to sign for another log has not made an entry of this one."""
+    bundle = world.sign()
+    text = entry_of(bundle).proof.checkpoint.partition("\n\n")[0].replace(world.log.origin, "log.evil.test", 1) + "\n"
+    line = world.log.log.key_id[:4] + log_key(world.log.name).sign(text.encode())
+    with pytest.raises(CheckpointInvalid):
+        prove(with_proof(bundle, checkpoint=f"{text}\n\u2014 {world.log.origin} {b64(line)}\n"), world.material)
 
 
 def test_two_logs_with_one_key_id_are_not_believed_in_some_order(world: World) -> None:
