@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["CONTEXT_0", "GENERALIZED_TIME", "OCTETS", "SEQUENCE", "SET", "UTC_TIME", "element", "integer"]
+__all__ = ["CONTEXT_0", "GENERALIZED_TIME", "OCTETS", "SEQUENCE", "SET", "UTC_TIME", "bounds", "element", "integer"]
 
 OCTETS: Final = 0x04
 UTC_TIME: Final = 0x17
@@ -18,6 +18,7 @@ SET: Final = 0x31
 CONTEXT_0: Final = 0xA0
 _INTEGER: Final = 0x02
 _LONG: Final = 0x80
+_MAX_LENGTH: Final = 3
 
 
 def element(tag: int, *parts: bytes) -> bytes:
@@ -42,3 +43,24 @@ def integer(value: int) -> bytes:
     """
     size = (value if value >= 0 else ~value).bit_length() // 8 + 1
     return element(_INTEGER, value.to_bytes(size, "big", signed=True))
+
+
+def bounds(data: bytes, at: int) -> tuple[int, int]:
+    r"""Return where the content of the element that begins at ``at`` starts, and where it ends; tags have one byte.
+
+    >>> bounds(b"\x30\x03\x02\x01\x07", 0)
+    (2, 5)
+
+    Raises:
+        IndexError, ValueError: the element does not end within ``data``, or has no definite length up to 16 MiB.
+    """
+    size, start = data[at + 1], at + 2
+    if size >= _LONG:
+        count = size - _LONG
+        if not 1 <= count <= _MAX_LENGTH:
+            raise ValueError("a length of another form than DER has")
+        start += count
+        size = int.from_bytes(data[at + 2 : start], "big")
+    if start + size > len(data):
+        raise ValueError("an element that ends too late")
+    return start, start + size

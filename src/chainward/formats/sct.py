@@ -20,6 +20,7 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 
 from chainward.formats.codec import check_size
+from chainward.formats.der import OCTETS, SEQUENCE, element
 from chainward.formats.errors import Malformed, Unsupported, Unwritable
 
 if TYPE_CHECKING:
@@ -36,12 +37,14 @@ __all__ = [
     "merkle_leaf",
     "precert_tbs",
     "precert_tbs_of",
+    "sct_extension",
     "scts_in",
     "scts_of",
     "signed_bytes",
 ]
 
 SCT_LIST: Final = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
+_SCT_LIST: Final = asn1.encode_der(SCT_LIST)
 ECDSA_SHA256: Final = 0x0403  # RFC 5246 §7.4.1.4.1: hash sha256(4), signature ecdsa(3)
 MAX_CERTIFICATE: Final = 64 * 1024
 MAX_SCTS: Final = 64
@@ -89,6 +92,11 @@ def encode_sct_list(scts: Sequence[SignedCertificateTimestamp]) -> bytes:
     if not 1 <= len(scts) <= MAX_SCTS:
         raise Unwritable(_WHAT, f"a list holds 1 to {MAX_SCTS} of them, not {len(scts)}")
     return asn1.encode_der(_vector(b"".join(_vector(_encode(sct), 2) for sct in scts), 2))
+
+
+def sct_extension(scts: Sequence[SignedCertificateTimestamp]) -> bytes:
+    """Return the whole extension in DER that holds ``scts``; raises as :func:`encode_sct_list` does."""
+    return element(SEQUENCE, _SCT_LIST, element(OCTETS, encode_sct_list(scts)))
 
 
 def decode_sct_list(value: bytes) -> tuple[SignedCertificateTimestamp, ...]:

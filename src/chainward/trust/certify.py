@@ -5,8 +5,9 @@ specification: no subject, one critical subject alternative name, codeSigning al
 and the promise of our certificate log (:mod:`chainward.trust.sct`). The log entry and a fact commit before anybody sees
 the certificate, so there is none that the log does not hold; a certificate that nobody saw may be in it.
 
-The precertificate, which only the log sees, is not signed: it is built to know the bytes that the promise is over. So
-one certificate costs one signature of the authority, which counts when its key is in a token or a cloud service.
+The precertificate, which only the log sees, is not signed: it is built to know the bytes that the promise is over, and
+the certificate is those bytes with the promise as their last extension. So one certificate is built once and costs one
+signature of the authority, which counts when its key is in a token or a cloud service.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from typing import TYPE_CHECKING, Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, load_der_public_key
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from chainward.formats.sct import SCT_LIST, encode_sct_list, merkle_leaf
+from chainward.formats.sct import merkle_leaf, sct_extension
+from chainward.formats.tbs import certificate_of, with_extension
 from chainward.kernel.instant import rfc3339
 from chainward.keys.x509 import hash_of, issuing_key
 from chainward.ledger.errors import LogFrozen
@@ -39,7 +41,6 @@ if TYPE_CHECKING:
 
     from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
-    from chainward.formats.sct import SignedCertificateTimestamp
     from chainward.kernel.entropy import Entropy
     from chainward.kernel.identity import Context
     from chainward.kernel.instant import Clock
@@ -119,17 +120,16 @@ class Certifier:
         draft = desk.draft(principal, key, now, self._serial())
         tbs = draft.built().sign(desk.blank, desk.hash).tbs_certificate_bytes
         sct = promise(self._authorities.signer(log.name), desk.key_hash, tbs, now)
-        certificate = draft.built(sct).sign(desk.key, desk.hash)
+        der = desk.signed(with_extension(tbs, sct_extension((sct,))))
         entry = merkle_leaf(sct.timestamp, desk.key_hash, tbs)
-        der = certificate.public_bytes(Encoding.DER)
         fact = CertificateIssued(
             subject=principal.subject,
             issuer=principal.issuer,
-            serial=f"{certificate.serial_number:x}",
+            serial=f"{draft.serial:x}",
             certificate=hashlib.sha256(der).hexdigest(),
             fingerprint=key.fingerprint,
             authority=desk.authority.name,
-            expires_at=rfc3339(certificate.not_valid_after_utc),
+            expires_at=rfc3339(draft.end),
             origin=log.origin,
             leaf=leaf_hash(entry).hex(),
         )
@@ -159,7 +159,7 @@ class _Desk:
 
     authority: Authority
     issuer: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
+    signer: DigestSigner
     blank: ec.EllipticCurvePrivateKey
     hash: SHA256 | SHA384 | SHA512
     key_hash: bytes
@@ -172,7 +172,7 @@ class _Desk:
         return cls(
             authority,
             issuer,
-            issuing_key(signer),
+            signer,
             issuing_key(_Blank(signer.public_key)),
             hash_of(signer.public_key),
             issuer_key_hash(issuer),
@@ -196,6 +196,11 @@ class _Desk:
         )
         return _Draft(self.issuer.subject, public, serial, start, end, extensions)
 
+    def signed(self, tbs: bytes) -> bytes:
+        """Return the certificate that the authority's signature makes of its to-be-signed part."""
+        digest = hashlib.new(self.hash.name, tbs).digest()
+        return certificate_of(tbs, self.signer.sign_prehashed(digest))
+
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
@@ -208,11 +213,10 @@ class _Draft:
     end: datetime
     extensions: tuple[x509.Extension[x509.ExtensionType], ...]
 
-    def built(self, *scts: SignedCertificateTimestamp) -> x509.CertificateBuilder:
-        """Return the certificate with these promises, or none."""
-        listed = [_extension(x509.UnrecognizedExtension(SCT_LIST, encode_sct_list(scts)))] if scts else []
+    def built(self) -> x509.CertificateBuilder:
+        """Return the certificate without a promise."""
         return x509.CertificateBuilder(
-            self.issuer, _NOBODY, self.public_key, self.serial, self.start, self.end, [*self.extensions, *listed]
+            self.issuer, _NOBODY, self.public_key, self.serial, self.start, self.end, list(self.extensions)
         )
 
 
