@@ -17,7 +17,7 @@ from chainward.faces.http.envelope import Envelope, Traffic
 from chainward.faces.http.logs import adopt_standard_logging, logger_to
 from chainward.faces.http.metrics import Metrics
 from chainward.faces.http.problems import answer_of
-from chainward.faces.http.trace import trace_of
+from chainward.faces.http.trace import RequestIds, trace_of
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
@@ -194,6 +194,7 @@ def test_readiness_says_no_while_the_platform_shuts_down(desk: TestPlatform, adm
 
 def test_the_access_log_says_who_did_what_and_how_long_it_took(desk: TestPlatform, admin: Client) -> None:
     answer = admin.get("/api/v1/logs/facts/proof?index=1", headers={"X-Request-Id": "log-line-test"})
+    admin.get("/healthz")  # a line is written at the end of the turn of the loop: it may come just after its answer
     (line,) = [line for line in lines(desk.log) if line.get("request_id") == "log-line-test"]
     assert line["route"] == "/api/v1/logs/{log}/proof"
     assert line["status"] == 200
@@ -265,3 +266,49 @@ def test_what_libraries_log_comes_out_the_same_way(root_logger: logging.Logger) 
 def test_an_application_used_on_its_own_has_a_trace_all_the_same() -> None:
     scope: dict[str, object] = {}
     assert trace_of(scope) is trace_of(scope)
+
+
+def test_what_a_turn_of_the_loop_logs_is_written_together_and_in_order() -> None:
+    class Counted(io.StringIO):
+        writes = 0
+
+        def write(self, text: str) -> int:
+            self.writes += 1
+            return super().write(text)
+
+    log = Counted()
+    logger = logger_to(log)
+
+    async def talk() -> None:
+        for number in range(3):
+            logger.info("turn", number=number)
+        assert log.writes == 0
+        logger.warning("at once", number=3)
+        assert log.writes == 1
+        logger.info("turn", number=4)
+
+    anyio.run(talk)
+    logger.info("turn", number=5)
+    assert [line["number"] for line in lines(log)] == [0, 1, 2, 3, 4, 5]
+    assert log.writes == 3
+
+
+def test_a_long_turn_of_the_loop_keeps_few_lines_to_itself() -> None:
+    log = io.StringIO()
+    logger = logger_to(log)
+
+    async def talk() -> None:
+        for number in range(600):
+            logger.info("turn", number=number)
+        assert len(lines(log)) >= 512
+
+    anyio.run(talk)
+    assert [line["number"] for line in lines(log)] == list(range(600))
+
+
+def test_every_request_gets_an_id_of_its_own() -> None:
+    ids = RequestIds(SystemEntropy())
+    given = {ids.of({"headers": []}) for _ in range(1_000)}
+    assert len(given) == 1_000
+    assert {len(each) for each in given} == {24}
+    assert ids.of({"headers": [(b"x-request-id", b"from-a-client")]}) == "from-a-client"

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from chainward.faces.http.answers import send_answer
 from chainward.faces.http.errors import HttpProblem, InternalError, MethodNotAllowed, RouteUnknown, ShuttingDown
 from chainward.faces.http.problems import accepts_problems, answer_of, sigstore_answer_of
-from chainward.faces.http.trace import Trace, request_id_of
+from chainward.faces.http.trace import RequestIds, Trace
 from chainward.kernel.problem import Kind, Problem
 
 if TYPE_CHECKING:
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Envelope", "Traffic"]
 
-_ID_BYTES: Final = 12
 _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -109,7 +108,7 @@ class Envelope:
         self._traffic = traffic
         self._metrics = metrics
         self._logger = logger
-        self._entropy = entropy
+        self._ids = RequestIds(entropy)
         self._error_page = error_page
         self._headers = (*_HEADERS, _STRICT_TRANSPORT) if tls else _HEADERS
 
@@ -118,7 +117,7 @@ class Envelope:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        trace = Trace(request_id_of(scope, self._entropy.bytes(_ID_BYTES).hex()))
+        trace = Trace(self._ids.of(scope))
         trace.attach(scope)
         started = time.perf_counter()
         task = self._traffic.enter()

@@ -2,12 +2,17 @@
 
 Nothing is configured globally at import. :func:`logger_to` makes a logger; only the server process calls
 :func:`adopt_standard_logging`, which sends what libraries log the same way.
+
+What an event loop logs for information is written at the end of its turn, all lines together: a write for each answered
+request took a tenth of what a cheap request costs. Warnings and errors, and what threads log, are written at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import sys
+import threading
 import traceback
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TextIO
@@ -22,17 +27,64 @@ __all__ = ["adopt_standard_logging", "logger_to"]
 
 _FRAMES: Final = 12
 _MESSAGE: Final = 300
+_KEPT: Final = 256
 
 
 def logger_to(stream: TextIO | None = None, *, level: str = "info", form: str = "json") -> FilteringBoundLogger:
     """Return a logger that writes to ``stream`` (standard error when None)."""
     least = logging.getLevelNamesMapping()[level.upper()]
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(stream or sys.stderr),
+        _Lines(stream or sys.stderr),
         processors=[structlog.processors.add_log_level, _time, _failure, _json if form == "json" else _text],
         wrapper_class=structlog.make_filtering_bound_logger(least),
     ).bind()  # else each line would make a logger of its own first
     return logger
+
+
+class _Lines:
+    """Writes lines to a stream in the order in which they come; has a method for each level. Thread-safe."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._kept: list[str] = []
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def msg(self, line: str) -> None:
+        """Write a line now, behind those that were kept."""
+        with self._lock:
+            self._kept.append(line)
+            self._write()
+
+    log = warn = warning = err = error = critical = exception = fatal = failure = msg
+
+    def info(self, line: str) -> None:
+        """Write a line at the end of the turn of the event loop; at once if there is none."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.msg(line)
+            return
+        with self._lock:
+            self._kept.append(line)
+            if len(self._kept) >= _KEPT:
+                self._write()
+            elif len(self._kept) == 1 or loop is not self._loop:
+                self._loop = loop
+                loop.call_soon(self._flush)
+
+    debug = info
+
+    def _flush(self) -> None:
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
+        if self._kept:
+            text = "\n".join([*self._kept, ""])
+            self._kept.clear()
+            self._stream.write(text)
+            self._stream.flush()
 
 
 class _Forward(logging.Handler):

@@ -12,7 +12,9 @@ are slow to verify, are checked in a thread.
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from anyio import to_thread
@@ -31,25 +33,68 @@ if TYPE_CHECKING:
     from chainward.trust.model import TrustedLog
     from chainward.trust.rekor import Rekor
 
-__all__ = ["ROUTES"]
+__all__ = ["routes"]
 
 _QUICK: Final = frozenset({ECDSA_P256_SHA256, "PKIX_RSA_PKCS1V15_2048_SHA256", "PKIX_RSA_PKCS1V15_3072_SHA256"})
 _OPEN: Final = Public("clients of Sigstore send no token, and any valid signature may be logged")
 _SUMMARY: Final = "Log a signature (hashedrekord 0.0.2, or a DSSE envelope as such); answers with its inclusion proof."
 
 
-async def _submit(call: Call) -> Answer:
-    rekor = call.platform.rekor
-    body = await _checked(call.body)
-    try:
-        return await _append(rekor, rekor.log, body)
-    except LogFrozen:
-        return await _append(rekor, await to_thread.run_sync(rekor.renewed), body)
+class _Desk:
+    """Takes entries, and brings the answers of the ledger back into the event loop they are awaited in."""
+
+    def __init__(self) -> None:
+        self._mailbox: _Mailbox | None = None
+
+    async def submit(self, call: Call) -> Answer:
+        """Log a signature in the active shard."""
+        rekor = call.platform.rekor
+        body = await _checked(call.body)
+        try:
+            return await self._append(rekor, rekor.log, body)
+        except LogFrozen:
+            return await self._append(rekor, await to_thread.run_sync(rekor.renewed), body)
+
+    async def submit_to_shard(self, call: Call) -> Answer:
+        """Log a signature in the shard that the path names."""
+        shard = await to_thread.run_sync(call.platform.shards.signature_log, call.path["origin"])
+        return await self._append(call.platform.rekor, shard, await _checked(call.body))
+
+    async def _append(self, rekor: Rekor, log: TrustedLog, body: bytes) -> Answer:
+        loop = asyncio.get_running_loop()
+        if self._mailbox is None or self._mailbox.loop is not loop:
+            self._mailbox = _Mailbox(loop)
+        waiting: asyncio.Future[Receipt | Problem] = loop.create_future()
+        submission = Submission(log, body)
+        rekor.begin(submission, partial(self._mailbox.put, waiting))
+        answer = await waiting
+        if isinstance(answer, Problem):
+            raise answer
+        return Answer(encode_log_entry(rekor.finish(submission, answer)), 201, JSON)
 
 
-async def _submit_to_shard(call: Call) -> Answer:
-    shard = await to_thread.run_sync(call.platform.shards.signature_log, call.path["origin"])
-    return await _append(call.platform.rekor, shard, await _checked(call.body))
+class _Mailbox:
+    """Brings answers from other threads into an event loop: it is woken once for all that came since it looked last."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self._answers: deque[tuple[asyncio.Future[Receipt | Problem], Receipt | Problem]] = deque()
+        self._called = False
+
+    def put(self, waiting: asyncio.Future[Receipt | Problem], answer: Receipt | Problem) -> None:
+        """Let the loop answer; for any thread."""
+        self._answers.append((waiting, answer))
+        if not self._called:  # else the loop has yet to look, and takes off the mark before it does
+            self._called = True
+            with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                self.loop.call_soon_threadsafe(self._look)
+
+    def _look(self) -> None:
+        self._called = False
+        while self._answers:
+            waiting, answer = self._answers.popleft()
+            if not waiting.done():  # the client went away meanwhile
+                waiting.set_result(answer)
 
 
 async def _checked(data: bytes) -> bytes:
@@ -66,49 +111,32 @@ def _checked_in_thread(data: bytes) -> bytes:
     return checked_body(decode_entry_request(data))
 
 
-async def _append(rekor: Rekor, log: TrustedLog, body: bytes) -> Answer:
-    loop = asyncio.get_running_loop()
-    waiting: asyncio.Future[Receipt | Problem] = loop.create_future()
-
-    def settle(answer: Receipt | Problem) -> None:
-        if not waiting.done():  # the client went away meanwhile
-            waiting.set_result(answer)
-
-    def done(answer: Receipt | Problem) -> None:
-        with suppress(RuntimeError):  # the loop was closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, answer)
-
-    submission = Submission(log, body)
-    rekor.begin(submission, done)
-    answer = await waiting
-    if isinstance(answer, Problem):
-        raise answer
-    return Answer(encode_log_entry(rekor.finish(submission, answer)), 201, JSON)
-
-
-ROUTES = (
-    Route(
-        "POST",
-        "/api/v2/log/entries",
-        _OPEN,
-        _submit,
-        _SUMMARY,
-        gives="TransparencyLogEntry (protobuf-JSON)",
-        media_types=("application/json",),
-        limit=MAX_ENVELOPE_REQUEST,
-        in_loop=True,
-        sigstore=True,
-    ),
-    Route(
-        "POST",
-        "/log/{origin}/api/v2/log/entries",
-        _OPEN,
-        _submit_to_shard,
-        "The same for one shard; 405 once it is frozen.",
-        gives="TransparencyLogEntry (protobuf-JSON)",
-        media_types=("application/json",),
-        limit=MAX_ENVELOPE_REQUEST,
-        in_loop=True,
-        sigstore=True,
-    ),
-)
+def routes() -> tuple[Route, ...]:
+    """Return the routes that append to the signature log."""
+    desk = _Desk()
+    return (
+        Route(
+            "POST",
+            "/api/v2/log/entries",
+            _OPEN,
+            desk.submit,
+            _SUMMARY,
+            gives="TransparencyLogEntry (protobuf-JSON)",
+            media_types=("application/json",),
+            limit=MAX_ENVELOPE_REQUEST,
+            in_loop=True,
+            sigstore=True,
+        ),
+        Route(
+            "POST",
+            "/log/{origin}/api/v2/log/entries",
+            _OPEN,
+            desk.submit_to_shard,
+            "The same for one shard; 405 once it is frozen.",
+            gives="TransparencyLogEntry (protobuf-JSON)",
+            media_types=("application/json",),
+            limit=MAX_ENVELOPE_REQUEST,
+            in_loop=True,
+            sigstore=True,
+        ),
+    )

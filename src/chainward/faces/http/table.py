@@ -54,7 +54,7 @@ def table_of(config: Config, health: Health, pages: Pages) -> tuple[Route, ...]:
         *gates.ROUTES,
         *policy.ROUTES,
         *portfolio.ROUTES,
-        *rekor.ROUTES,
+        *rekor.routes(),
         *revocations.ROUTES,
         *signature_revocations.ROUTES,
         *signers.ROUTES,

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from starlette.types import Scope
 
-__all__ = ["UNMATCHED", "Trace", "request_id_of", "trace_of"]
+    from chainward.kernel.entropy import Entropy
+
+__all__ = ["UNMATCHED", "RequestIds", "Trace", "trace_of"]
 
 UNMATCHED: Final = "(unmatched)"
+_ID_BYTES: Final = 12
+_AT_ONCE: Final = 128
 _KEY: Final = "chainward.trace"
 _SANE: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._-]{7,63}\Z")
 
@@ -44,9 +48,22 @@ def trace_of(scope: Scope) -> Trace:
     return trace
 
 
-def request_id_of(scope: Scope, fresh: str) -> str:
-    """Return the request id that the client sent, if it is harmless, or ``fresh``."""
-    for name, value in scope["headers"]:
-        if name == b"x-request-id" and _SANE.match(value):
-            return str(value.decode("ascii"))
-    return fresh
+class RequestIds:
+    """Gives each request its id. Belongs to one event loop.
+
+    Ids need to be different, and nothing rests on their being secret: so the random source is asked for many at once.
+    """
+
+    def __init__(self, entropy: Entropy) -> None:
+        self._entropy = entropy
+        self._fresh: list[str] = []
+
+    def of(self, scope: Scope) -> str:
+        """Return the request id that the client sent, if it is harmless, or a fresh one."""
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and _SANE.match(value):
+                return str(value.decode("ascii"))
+        if not self._fresh:
+            text = self._entropy.bytes(_ID_BYTES * _AT_ONCE).hex()
+            self._fresh = [text[at : at + 2 * _ID_BYTES] for at in range(0, len(text), 2 * _ID_BYTES)]
+        return self._fresh.pop()
