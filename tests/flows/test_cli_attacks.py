@@ -208,7 +208,9 @@ def test_a_blob_that_was_tampered_with_in_the_store_is_not_believed(desk: Desk) 
     (blob,) = (path for path in store.rglob("*") if path.is_file() and path.read_bytes() == content)
     blob.chmod(0o600)
     blob.write_bytes(content.replace(b"payload", b"pAyload", 1))
-    assert desk.refused("verify", "shop/stored:1", status=1) == "blob-integrity-violated"
+    told = desk.run("verify", "shop/stored:1", "--json", expect=1).json
+    assert (told["verified"], told["statements"]) == (False, [])
+    assert [each["code"] for each in told["rejected"]] == ["blob-integrity-violated"]
 
 
 def test_an_output_never_destroys_what_it_should_keep(desk: Desk, shipped: str) -> None:

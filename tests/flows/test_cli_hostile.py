@@ -250,11 +250,12 @@ def test_a_blob_longer_than_anybody_would_sign_is_not_read() -> None:
 def test_a_proof_that_leads_elsewhere_is_not_believed(tmp_path: Path) -> None:
     """The platform shows a proof, and a checkpoint that it did not sign."""
     note = "facts.x\n2\n" + base64.b64encode(bytes(32)).decode() + "\n\n— facts.x " + "A" * 92 + "\n"
-    logs = {
-        "logs": [{"name": "facts", "origin": "facts.x", "size": 2, "root": "", "verifier_key": "facts.x+00000000+AA=="}]
-    }
-    proof = {"leaf_hash": base64.b64encode(bytes(32)).decode(), "hashes": [], "checkpoint": note}
-    with lying(**{"/api/v1/logs": says(logs), "/api/v1/logs/facts/proof": says(proof)}) as (url, _):
+    log = {"name": "facts", "origin": "facts.x", "size": 2, "root": "", "moved_at": "2026-01-01T00:00:00Z"}
+    logs = {"logs": [{**log, "frozen_at": None, "verifier_key": "facts.x+00000000+AA==", "key_id": "00" * 32}]}
+    empty = base64.b64encode(bytes(32)).decode()
+    proof = {"origin": "facts.x", "index": 1, "size": 2, "leaf_hash": empty, "root": empty, "hashes": []}
+    proof["checkpoint"] = note
+    with lying(**{"/api/v1/logs": says(logs), "/api/v1/logs/facts.x/proof": says(proof)}) as (url, _):
         done = told(url, "log", "prove", "facts", "1", cwd=tmp_path)
     assert done.status in {1, 2}
     assert "verified" not in done.json
