@@ -12,6 +12,7 @@ from tests.tokens import jwt_of
 
 from chainward import workbench
 from chainward.adapters.folder import write_whole
+from chainward.formats.dsse import PAYLOAD_TYPE_INTOTO, pae
 from chainward.kernel.digest import Algorithm, Digest
 from chainward.keys.local import generate
 from chainward.keys.model import Scheme
@@ -153,6 +154,19 @@ def test_a_file_is_named_by_the_hash_of_the_key_that_signs_it(tmp_path: Path) ->
     assert workbench.file_digest(path, "sha512") == Digest.of(b"content", Algorithm.SHA512)
     with pytest.raises(FileUnusable, match="sha384"):
         workbench.file_digest(path, "sha384")
+
+
+def test_a_statement_dressed_as_a_file_is_not_signed(tmp_path: Path) -> None:
+    """A build that signs what others hand in would otherwise state what they like."""
+    path = tmp_path / "release.bin"
+    path.write_bytes(pae(PAYLOAD_TYPE_INTOTO, b'{"_type":"https://in-toto.io/Statement/v1"}'))
+    with pytest.raises(FileUnusable, match="envelope"):
+        workbench.signable_digest(path, "sha256")
+    path.write_bytes(b"content")
+    assert workbench.signable_digest(path, "sha256") == workbench.file_digest(path)
+    for harmless in (b"", b"DSSE", b" DSSEv1 "):
+        path.write_bytes(harmless)
+        assert workbench.signable_digest(path, "sha256") == Digest.of(harmless)
 
 
 def test_an_identity_token_is_text_or_the_content_of_a_file_or_ambient(tmp_path: Path) -> None:

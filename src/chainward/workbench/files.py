@@ -25,6 +25,7 @@ __all__ = [
     "open_key",
     "read_bytes",
     "read_public_key",
+    "signable_digest",
     "store_key",
     "write_bytes",
     "write_durably",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _KEY_TEXT_LIMIT: Final = 4096
+_ENCODED_ENVELOPE: Final = b"DSSEv1 "
 
 
 class FileUnusable(Problem):
@@ -158,6 +160,20 @@ def write_durably(path: Path, content: bytes) -> None:
 
 def file_digest(path: Path, hash_name: str = "sha256") -> Digest:
     """Return the digest of a file of any size; raises FileUnusable, also for a hash that names no artifacts."""
+    return _digest(path, hash_name)
+
+
+def signable_digest(path: Path, hash_name: str) -> Digest:
+    """Return the digest of a file that is to be signed as such.
+
+    Raises:
+        FileUnusable: as :func:`file_digest`; or the file is the encoding of a DSSE envelope. Logs and signatures hold
+            digests alone, so a signature over such a file is one over the statement in it, whoever wrote that.
+    """
+    return _digest(path, hash_name, refused=_ENCODED_ENVELOPE)
+
+
+def _digest(path: Path, hash_name: str, *, refused: bytes = b"") -> Digest:
     import hashlib
 
     from chainward.kernel.digest import Algorithm, Digest
@@ -166,6 +182,12 @@ def file_digest(path: Path, hash_name: str = "sha256") -> Digest:
         raise FileUnusable(f"files are not named by their {hash_name}", hint="Sign with a key on P-256 or P-521.")
     try:
         with path.open("rb") as handle:
+            if refused and handle.read(len(refused)) == refused:
+                raise FileUnusable(
+                    f"{path} is an encoded envelope: to sign it as a file would be to sign what it states",
+                    hint="If you mean the statement in it, sign that: chainward sign --in-toto STATEMENT",
+                )
+            handle.seek(0)
             return Digest(Algorithm(hash_name), hashlib.file_digest(handle, hash_name).hexdigest())
     except OSError as error:
         raise FileUnusable(f"{path}: {error.strerror}") from error
