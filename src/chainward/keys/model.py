@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
@@ -30,6 +29,9 @@ from chainward.keys.certificate import read_certificate
 from chainward.keys.errors import KeyMalformed, KeyUnsupported, SignatureInvalid
 from chainward.keys.modulus import rsa_scheme
 from chainward.keys.scheme import CURVE_SCHEMES, DIGEST_SIZES, ECDSA, ECDSA_PREHASHED, Scheme
+
+if TYPE_CHECKING:
+    from cryptography import x509
 
 __all__ = ["PublicKey", "Scheme", "SignatureInvalid", "ed25519_of", "raw_ed25519", "verify_certified"]
 
@@ -85,8 +87,16 @@ class PublicKey:
 
         Nothing else of the certificate is looked at: whether it may be believed is the caller's question.
         """
-        key, _ = _certified(der)
-        return cls.from_der(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+        return cls.of_certificate(read_certificate(der))
+
+    @classmethod
+    def of_certificate(cls, certificate: x509.Certificate) -> Self:
+        """Return the key that a certificate is about which was read already; raises KeyMalformed or KeyUnsupported."""
+        key, scheme = _certified(certificate)
+        der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        if len(der) <= _MAX_ENCODED:
+            _remembered(der, (key, scheme))  # what the library writes is the one encoding
+        return cls(der, scheme)
 
     @property
     def fingerprint(self) -> str:
@@ -148,7 +158,7 @@ def verify_certified(certificate: bytes, digest: bytes, signature: bytes) -> Sch
     Raises:
         KeyMalformed, KeyUnsupported, SignatureInvalid: as those do.
     """
-    key, scheme = _certified(certificate)
+    key, scheme = _certified(read_certificate(certificate))
     try:
         _verify_digest(key, scheme, digest, signature)
     except (InvalidSignature, ValueError):
@@ -177,9 +187,9 @@ def ed25519_of(raw: bytes) -> PublicKey:
     return PublicKey.from_der(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
 
 
-def _certified(der: bytes) -> tuple[_Key, Scheme]:
+def _certified(certificate: x509.Certificate) -> tuple[_Key, Scheme]:
     try:
-        key = read_certificate(der).public_key()
+        key = certificate.public_key()
     except UnsupportedAlgorithm:
         raise KeyUnsupported("the key of the certificate is of an unknown type") from None
     except ValueError:
@@ -202,8 +212,23 @@ def _verify_digest(key: _Key, scheme: Scheme, digest: bytes, signature: bytes) -
 
 
 # Parsing a key costs as much as a quarter of a verification; the same few keys verify nearly everything.
-@lru_cache(maxsize=1024)
+_MAX_KNOWN: Final = 1024
+_known: dict[bytes, tuple[_Key, Scheme]] = {}
+
+
 def _loaded(der: bytes) -> tuple[_Key, Scheme]:
+    return _known.get(der) or _remembered(der, _read(der))
+
+
+def _remembered(der: bytes, loaded: tuple[_Key, Scheme]) -> tuple[_Key, Scheme]:
+    """Keep a key under the bytes that are its one encoding; when there are too many, begin anew."""
+    if len(_known) >= _MAX_KNOWN:
+        _known.clear()
+    _known[der] = loaded
+    return loaded
+
+
+def _read(der: bytes) -> tuple[_Key, Scheme]:
     if len(der) > _MAX_ENCODED:
         raise KeyMalformed(f"{len(der)} bytes are too many for a public key")
     try:

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from chainward.keys.errors import KeyMalformed, KeyUnsupported
@@ -141,8 +140,7 @@ def is_root(certificate: x509.Certificate) -> bool:
 def public_key_of(certificate: x509.Certificate) -> PublicKey:
     """Return the key that a certificate is about; raises CertificateMalformed."""
     try:
-        der = certificate.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-        return PublicKey.from_der(der)
+        return PublicKey.of_certificate(certificate)
     except (KeyMalformed, KeyUnsupported) as problem:
         raise CertificateMalformed(f"the key in the certificate is of no use here: {problem.message}") from None
     except _UNREADABLE:
