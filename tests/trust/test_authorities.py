@@ -262,6 +262,8 @@ def test_a_key_that_stays_in_its_file_is_used_from_there(tmp_path: Path) -> None
         made = authorities.rotate(AuthorityKind.LOG, key=KeyReference("file", str(path)), context=CONTEXT)
         assert made.public_key == key.public_key
         desk.platform.ledger.append_entries(made.origin, [b"entry"])
+        with pytest.raises(AuthorityConflict, match="beside log-2"):  # else one could be compromised, one believed
+            authorities.rotate(AuthorityKind.LOG, key=KeyReference("file", str(path)), context=CONTEXT)
         with pytest.raises(KeyFileUnreadable):
             authorities.rotate(AuthorityKind.CT, key=KeyReference("file", str(tmp_path / "none")), context=CONTEXT)
 
