@@ -134,6 +134,14 @@ def test_a_blob_is_not_pushed_under_an_invalid_digest(
     assert answer.status_code == 400
 
 
+@pytest.mark.parametrize("algorithm", ["md5", "sha999", ""], ids=["old", "unknown", "none"])
+def test_an_upload_for_an_algorithm_that_is_not_supported_is_refused_at_once(
+    target: Target, repository: Repository, algorithm: str
+) -> None:
+    answer = repository.start(algorithm)
+    target.need(answer, 400, 202, feature="refusing algorithms before it sees a digest")
+
+
 @every_algorithm
 def test_a_blob_is_looked_for(repository: Repository, content: Content) -> None:
     repository.stock_blob(content)

@@ -15,7 +15,7 @@ from chainward.faces.http.oci.body import pump
 from chainward.faces.http.oci.errors import progress_headers
 from chainward.faces.http.oci.ranges import upload_span
 from chainward.faces.http.requests import declared_length
-from chainward.kernel.digest import Digest, InvalidDigest
+from chainward.kernel.digest import Algorithm, Digest, InvalidDigest
 from chainward.kernel.name import RepositoryName
 
 if TYPE_CHECKING:
@@ -87,6 +87,10 @@ def _mount(call: OciCall) -> Answer | None:
 
 
 def _start(call: OciCall) -> Answer:
+    # The choice is not kept: what is not to be sha256 is read again at the end. What cannot end well is refused now.
+    wanted = call.query.get("digest-algorithm", Algorithm.SHA256)
+    if wanted not in tuple(Algorithm):
+        raise InvalidDigest(f"{wanted[:40]!r} is not one of the digest algorithms {', '.join(Algorithm)}")
     session = call.registry.uploads.start(call.repository, call.context)
     return Answer(b"", _ACCEPTED, "", _progress(call, session.id, 0))
 
