@@ -50,6 +50,7 @@ _MAX_CERTIFICATES: Final = 10
 _MAX_TIMESTAMPS: Final = 32
 _MAX_PROOF: Final = 63
 _HASH_SIZE: Final = 32
+_LOW: Final = 4  # the hashes of a proof that are written anew for each entry
 _WHAT: Final = "sigstore bundle"
 _ENTRY: Final = "log entry"
 
@@ -305,11 +306,13 @@ def encode_log_entry(entry: LogEntry) -> bytes:
     if entry.promise or (entry.kind, entry.version) != ("hashedrekord", "0.0.2"):
         return deterministic_json(_entry_members(entry))
     proof = entry.proof
-    hashes = [b2a_base64(each, newline=False) for each in proof.hashes]
+    hashes = _quoted_hashes(proof.hashes[:_LOW])
+    if len(proof.hashes) > _LOW:
+        hashes += b"," + _shared_hashes(proof.hashes[_LOW:])
     return _LOG_ENTRY % (
         _base64(entry.body),
         _quoted(proof.checkpoint),
-        b'"%b"' % b'","'.join(hashes) if hashes else b"",
+        hashes,
         proof.log_index,
         _base64(proof.root),
         proof.tree_size,
@@ -325,6 +328,16 @@ _LOG_ENTRY: Final = (
     b'"rootHash":"%b","treeSize":"%d"},"integratedTime":"%d","kindVersion":{"kind":"hashedrekord","version":"0.0.2"},'
     b'"logId":{"keyId":"%b"},"logIndex":"%d"}'
 )
+
+
+def _quoted_hashes(hashes: tuple[bytes, ...]) -> bytes:
+    return b'"%b"' % b'","'.join([b2a_base64(each, newline=False) for each in hashes]) if hashes else b""
+
+
+@lru_cache(maxsize=256)
+def _shared_hashes(hashes: tuple[bytes, ...]) -> bytes:
+    """Write the hashes that neighbours in a log share."""
+    return _quoted_hashes(hashes)
 
 
 def _base64(data: bytes) -> bytes:
