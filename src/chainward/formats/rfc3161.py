@@ -62,6 +62,7 @@ _GRANTED: Final = frozenset({0, 1})
 _SIGNED_DATA_VERSION: Final = 3
 _SIGNER_VERSION: Final = 1
 _MAX_CERTIFICATES: Final = 16
+_USUAL_ID: Final = 1024
 _CERTIFICATE_TAG: Final = b"\x30"
 _DIRECTORY_NAME: Final = b"\xa4"
 _UTC_YEARS: Final = (1950, 2050)
@@ -301,7 +302,7 @@ def _check_content(attributes: dict[x509.ObjectIdentifier, asn1.TLV], content: b
     digest = attributes.get(cms.ATTRIBUTE_MESSAGE_DIGEST)
     if content_type is None or digest is None:
         raise Malformed(_WHAT, "the signed attributes do not say what was signed")
-    if content_type.parse(x509.ObjectIdentifier) != TST_INFO:
+    if cms.raw(content_type) != _TST_INFO:
         raise Malformed(_WHAT, "the signer signed something that is no timestamp")
     if digest.parse(bytes) != hashlib.new(hash_name, content).digest():
         raise Malformed(_WHAT, "the signed digest is not that of the timestamp")
@@ -311,16 +312,26 @@ def _certificate_id(attributes: dict[x509.ObjectIdentifier, asn1.TLV]) -> Certif
     """Return how the signer names his certificate: the first one in the list (RFC 5035 §4)."""
     second = attributes.get(cms.ATTRIBUTE_SIGNING_CERTIFICATE_V2)
     if second is not None:
-        newer = second.parse(cms.SigningCertificateV2).certificates
-        if newer:
-            name = "sha256" if newer[0].algorithm is None else _hash_of(newer[0].algorithm)
-            return CertificateId(name, newer[0].hash, *_issuer_serial(newer[0].issuer_serial))
+        encoded = cms.raw(second)
+        newer = _newer_id(encoded) if len(encoded) <= _USUAL_ID else _newer_id.__wrapped__(encoded)
+        if newer is not None:
+            return newer
     first = attributes.get(cms.ATTRIBUTE_SIGNING_CERTIFICATE)
     if first is not None:
         older = first.parse(cms.SigningCertificate).certificates
         if older:
             return CertificateId("sha1", older[0].hash, *_issuer_serial(older[0].issuer_serial))
     raise Malformed(_WHAT, "the signed attributes do not name the signer's certificate")
+
+
+@lru_cache(maxsize=64)  # an authority says the same in all of its tokens
+def _newer_id(encoded: bytes) -> CertificateId | None:
+    """Return the first identifier in an attribute of the second version; nothing if it is empty."""
+    found = asn1.decode_der(cms.SigningCertificateV2, encoded).certificates
+    if not found:
+        return None
+    name = "sha256" if found[0].algorithm is None else _hash_of(found[0].algorithm)
+    return CertificateId(name, found[0].hash, *_issuer_serial(found[0].issuer_serial))
 
 
 def _issuer_serial(found: cms.IssuerSerial | None) -> tuple[bytes | None, int | None]:

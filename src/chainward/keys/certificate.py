@@ -64,11 +64,12 @@ class CertifiedKey:
             self._key = key
         else:
             raise KeyUnsupported(f"a key of type {type(key).__name__}, of this size, is not used here")
+        self._family = "rsa" if isinstance(key, rsa.RSAPublicKey) else "ecdsa"
 
     @property
     def family(self) -> str:
         """``ecdsa`` or ``rsa``."""
-        return "rsa" if isinstance(self._key, rsa.RSAPublicKey) else "ecdsa"
+        return self._family
 
     def verify(self, data: bytes, signature: bytes, hash_name: str) -> None:
         """Return if this key made ``signature`` over ``data`` by this hash.

@@ -86,6 +86,20 @@ class TrustedLog:
         return _within(self.start, instant, self.end)
 
 
+class Chain(tuple[x509.Certificate, ...]):  # noqa: SLOT001 - a tuple has no room for what it remembers, but in a dict
+    """Certificates, one issued by the next, as a tuple that hashes their bytes once: what is known of it is kept by it.
+
+    Equal to a tuple of the same certificates, and of the same hash.
+    """
+
+    _hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = super().__hash__()
+        return self._hash
+
+
 @dataclass(frozen=True, slots=True)
 class TrustedAuthority:
     """A certificate or timestamp authority that is believed: its certificates up to the root, and its window.
@@ -98,6 +112,9 @@ class TrustedAuthority:
     start: datetime | None = None
     end: datetime | None = None
     compromise: Compromise | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "certificates", Chain(self.certificates))
 
     @classmethod
     def of(
