@@ -92,14 +92,19 @@ class Provider:
         return found
 
     def _fill(self, template: str, claims: Mapping[str, Any]) -> str | None:
-        pieces = _pieces(template)
-        found = [piece if literal else self._value(piece, claims) for literal, piece in pieces]
-        return None if None in found else "".join(piece for piece in found if piece is not None)
+        found: list[str] = []
+        for literal, piece in _pieces(template):
+            text = piece if literal else self._value(piece, claims)
+            if text is None:
+                return None
+            found.append(text)
+        return "".join(found)
 
     def _value(self, name: str, claims: Mapping[str, Any]) -> str | None:
         if name in self.values:
             return self.values[name]
-        return _text(claims.get(name)) or self.defaults.get(name)
+        claim = claims.get(name)
+        return (claim if type(claim) is str else _text(claim)) or self.defaults.get(name)
 
     def _absent(self, what: str, template: str) -> IdentityRefused:
         return IdentityRefused(
