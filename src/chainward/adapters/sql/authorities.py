@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from chainward.adapters.sql.metadata import METADATA, Instant
-from chainward.adapters.sql.trust_epoch import move_epoch, read_epoch
+from chainward.adapters.sql.trust_epoch import current_epoch, move_epoch, read_epoch
 from chainward.keys.model import PublicKey
 from chainward.keys.uri import KeyReference
 from chainward.trust.authority import Authority, AuthorityKind, AuthoritySnapshot, Compromise, PinnedCheckpoint
@@ -138,13 +138,13 @@ class SqlAuthorityStore:
 
     def snapshot(self) -> AuthoritySnapshot:
         """Return all authorities; one read of one row while nothing changes."""
+        cached = self._cached
+        if cached is not None and cached.epoch == current_epoch(self._database):
+            return cached
         with self._database.read() as connection:
-            epoch = read_epoch(connection)
-            cached = self._cached
-            if cached is not None and cached.epoch == epoch:
-                return cached
-            snapshot = AuthoritySnapshot(epoch, read_authorities(connection))
-        if cached is None or cached.epoch < epoch:
+            snapshot = AuthoritySnapshot(read_epoch(connection), read_authorities(connection))
+        cached = self._cached
+        if cached is None or cached.epoch < snapshot.epoch:
             self._cached = snapshot
         return snapshot
 

@@ -15,9 +15,10 @@ from chainward.adapters.sql.metadata import METADATA
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from chainward.adapters.sql.database import Database
     from chainward.adapters.sql.writer import Scope
 
-__all__ = ["TRUST_EPOCH", "move_epoch", "read_epoch"]
+__all__ = ["TRUST_EPOCH", "current_epoch", "move_epoch", "read_epoch"]
 
 TRUST_EPOCH: Final = Table(
     "trust_epoch",
@@ -28,6 +29,14 @@ TRUST_EPOCH: Final = Table(
 
 _THE_ROW: Final = 1
 _SELECT_EPOCH = select(TRUST_EPOCH.c.epoch).where(TRUST_EPOCH.c.id == _THE_ROW)
+
+_EPOCH_STATEMENT: Final = f"SELECT epoch FROM trust_epoch WHERE id = {_THE_ROW}"  # noqa: S608 - a constant
+
+
+def current_epoch(database: Database) -> int:
+    """Return the epoch after the newest commit of any replica; 0 before the first change."""
+    row = database.first(_EPOCH_STATEMENT, ())
+    return 0 if row is None else int(row[0])
 
 
 def read_epoch(connection: Connection) -> int:
