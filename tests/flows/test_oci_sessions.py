@@ -167,7 +167,7 @@ def test_a_forged_session_is_refused(client: httpx.Client, platform: TestPlatfor
     forged = {
         "payload": f"{head}.{base64.urlsafe_b64encode(json.dumps(wider).encode()).decode().rstrip('=')}.{signature}",
         "key": jwt.encode(wider, "another key that is long enough for HS256", "HS256"),
-        "none": jwt.encode(wider, None, "none"),
+        "none": jwt.encode(wider, "", "none"),
         "audience": jwt.encode({**claims, "aud": "something-else"}, key, "HS256"),
         "issuer": jwt.encode({**claims, "iss": "another.platform"}, key, "HS256"),
         "expired": jwt.encode({**claims, "exp": claims["iat"] - 1}, key, "HS256"),
