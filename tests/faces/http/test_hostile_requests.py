@@ -42,7 +42,7 @@ def desk(folder: Path) -> Iterator[TestPlatform]:
     settings: dict[tuple[str, str], object] = {("trust", "development_issuer"): True}
     with open_test_platform(folder, clock=ManualClock(), settings=settings) as made:
         push_image(made.platform, "shop/web", "1")
-        assert str(made.platform.witnessing.witness.key)  # the key of a witness is made, once, when it is first asked for
+        assert str(made.platform.witnessing.witness.key)  # made once, when it is first asked for
         yield made
 
 
