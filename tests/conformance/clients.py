@@ -264,12 +264,11 @@ class Cosign:
         self.run("sign-blob", *self.signing(signer), "--bundle", str(bundle), str(file))
 
     def sign_statement(self, file: Path, bundle: Path, signer: Signer) -> None:
-        """Sign a statement."""
+        """Sign a statement; one that cosign makes of a predicate is v0.1, which sigstore-python does not read."""
         flags = self.signing(signer)
-        predicate = self.home / "predicate.json"
-        predicate.write_text(json.dumps(PREDICATE), encoding="utf-8")
-        said = ["--predicate", str(predicate), "--type", "slsaprovenance1"]
-        self.run("attest-blob", *flags, *said, "--bundle", str(bundle), str(file))
+        statement = self.home / "statement.json"
+        statement.write_bytes(statement_about(file))
+        self.run("attest-blob", *flags, "--statement", str(statement), "--bundle", str(bundle))
 
     def verify_blob(self, file: Path, bundle: Path, signer: Signer) -> None:
         """Verify by identity."""

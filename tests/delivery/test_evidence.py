@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
@@ -136,11 +137,12 @@ def _flood(rig: Rig, release: Release, numbers: range, artifact_type: str) -> No
 
 
 def _cost(rig: Rig, release: Release) -> tuple[Counter[str], Counter[str]]:
-    """Return what one gathering asks of the registry, and which SQL it sends how often."""
-    source, statements = CountedRegistry(rig), Counter[str]()
+    """Return what one gathering asks of the registry, and which SQL it sends how often; others work meanwhile."""
+    source, statements, here = CountedRegistry(rig), Counter[str](), threading.get_ident()
 
     def note(*call: Any) -> None:
-        statements[call[2]] += 1
+        if threading.get_ident() == here:
+            statements[call[2]] += 1
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
