@@ -27,7 +27,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
 @pytest.mark.parametrize(("log", "service"), [("signatures", "log"), ("certificates", "ct")])
 def test_a_turnover_freezes_the_shard_and_begins_the_next(own: Desk, log: str, service: str) -> None:
     before = {each["origin"]: each for each in own.ask("log", "shard", "list")["shards"]}
-    (old,) = [each for each in before.values() if each["service"] == service]
+    (old,) = [each for each in before.values() if each["service"] == service and each["active"]]
     made = own.ask("log", "shard", "rotate", log)
     assert made["origin"] not in before
     after = {each["origin"]: each for each in own.ask("log", "shard", "list")["shards"]}
